@@ -1,0 +1,194 @@
+"""What a study may set: the models of ``study.yaml`` and of every stage's options.
+
+Unknown keys are refused, so that a misspelt option cannot be silently ignored. The defaults are
+the project's defensible choices; the reasons stand in ``docs/decisions/``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class Model(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Design(Model):
+    """The trial's design, as randomised."""
+
+    arms: tuple[Name, ...] = Field(min_length=2, description="Arms, reference arm first.")
+    visits: dict[Name, int] = Field(
+        min_length=1, description="Visit name: day after randomisation; the first is the baseline."
+    )
+    tissues: tuple[Name, ...] = Field(min_length=1)
+    strata: tuple[str, ...] = Field((), description="Columns of participants.tsv used to randomise.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for key in ("arms", "tissues", "strata"):
+            values = getattr(self, key)
+            if len(set(values)) != len(values):
+                msg = f"{key} has a value twice: {', '.join(values)}"
+                raise ValueError(msg)
+        days = list(self.visits.values())
+        if any(later <= earlier for earlier, later in zip(days, days[1:], strict=False)):
+            msg = f"visits must be in the order of their days, each day later than the one before: {days}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def baseline(self) -> str:
+        """The first visit."""
+        return next(iter(self.visits))
+
+    @property
+    def follow_ups(self) -> tuple[str, ...]:
+        """The visits after the baseline, in order."""
+        return tuple(self.visits)[1:]
+
+
+class IngestOptions(Model):
+    """Reading a library's files."""
+
+    genome: str | None = Field(None, description="Which genome, where a file holds several.")
+    min_join_rate: Fraction = Field(
+        0.5, description="Least share of VDJ cell barcodes that must be among the GEX cell barcodes."
+    )
+    min_receptor_share: Fraction = Field(
+        0.5, description="Least share of contigs that must be of human TCR loci (else: wrong file)."
+    )
+
+
+class QcOptions(Model):
+    """Which cells count. Limits hold per library; nothing has an upper count limit."""
+
+    min_genes: int = Field(100, ge=0, description="Fewer detected genes: low_genes.")
+    min_counts: int = Field(300, ge=0, description="Fewer counts: low_counts.")
+    n_mads: float = Field(
+        5.0, gt=0, description="Lower limit of log1p counts and genes: median minus this many MADs."
+    )
+    n_mads_mt: float = Field(3.0, gt=0, description="Upper limit of pct_counts_mt, in MADs.")
+    min_limit_pct_mt: float = Field(
+        10.0, ge=0, le=100, description="The MAD limit on pct_counts_mt is never below this."
+    )
+    max_pct_mt: float = Field(25.0, ge=0, le=100, description="... and never above this.")
+    min_cells_mad: int = Field(30, ge=3, description="Fewer cells: no MAD limits, only the fixed ones.")
+    doublets: bool = Field(True, description="Score doublets and flag them.")
+    min_cells_doublets: int = Field(50, ge=10, description="Fewer cells: receptor evidence only.")
+    doublets_per_1000: float = Field(
+        0.008, ge=0, description="Expected doublet rate per 1,000 recovered cells."
+    )
+
+
+class TcrOptions(Model):
+    """What a clone is."""
+
+    require_gex: bool = Field(True, description="Receptor cells must be GEX cells; false: also alone.")
+    dual_ir: Literal["primary_only", "any", "all"] = "any"
+    same_v_gene: bool = True
+    orphan_rescue: bool = Field(
+        True, description="A single-chain cell joins the one clone of its patient that has its chain."
+    )
+    tracking_rho: float = Field(0.05, ge=0, lt=1, description="Overdispersion of the clone test.")
+    tracking_min_total: int = Field(8, ge=1, description="Cells over both visits to be tested.")
+
+
+class DnaBarcodeOptions(Model):
+    """Calls of pMHC specificity in single cells."""
+
+    feature_type: str = Field("Antigen Capture", description="Feature type of the pMHC barcodes.")
+    min_umi: int = Field(10, ge=1, description="Fewer UMIs are never a call.")
+    min_score: float = Field(75.0, ge=0, le=100, description="BEAM-T score for a call.")
+    max_q_value: Fraction = 0.05
+
+
+class IntegrateOptions(Model):
+    """Features, embedding and clusters."""
+
+    n_top_genes: int = Field(2000, ge=10)
+    n_pcs: int = Field(30, ge=2, le=200)
+    n_neighbors: int = Field(15, ge=2)
+    resolution: float = Field(1.0, gt=0)
+    harmony: bool = Field(True, description="Integrate over `batch` where there are two or more.")
+    umap: bool = True
+    seed: int = Field(0, ge=0)
+
+
+class AnnotateOptions(Model):
+    """From markers, clusters and receptors to cell types."""
+
+    panel: str | None = Field(None, description="A marker panel table of your own (path in the study).")
+    min_score: Fraction = Field(0.2, description="Rank score a compartment needs.")
+    min_margin: Fraction = Field(0.05, description="Lead over the runner-up; less is ambiguous.")
+    min_cluster_vote: Fraction = Field(0.6, description="Share of a cluster's cells that must agree.")
+    n_neighbors: int = Field(15, ge=1, description="Cells over which scores are smoothed.")
+
+
+class IdentityOptions(Model):
+    """Is each sample of the patient it is said to be of?"""
+
+    max_foreign_overlap: Fraction = Field(
+        0.01, description="Morisita-Horn overlap with another patient's sample above this fails."
+    )
+    min_cells: int = Field(50, ge=1, description="Fewer receptor cells: not judged.")
+
+
+class CompareOptions(Model):
+    """Endpoints and the comparison of arms."""
+
+    min_lymphocytes: int = Field(200, ge=1)
+    min_cells: int = Field(300, ge=1, description="Cells a tumour fraction needs.")
+    min_depth: int = Field(100, ge=2, description="The depth m is never below this.")
+    expanded_min_cells: int = Field(2, ge=2, description="Cells that make a clone expanded (c).")
+    called_rho: float = Field(0.05, ge=0, lt=1)
+    called_min_total: int = Field(5, ge=1)
+    called_alpha: float = Field(0.05, gt=0, lt=1)
+    called_draws: int = Field(50, ge=1, description="Subsamples over which n_called_m is averaged.")
+    min_patients_per_arm: int = Field(4, ge=2, description="Fewer: estimates only, no p.")
+    n_draws: int = Field(9999, ge=99, description="Draws of the re-randomisation test.")
+    seed: int = Field(4263467, ge=0)
+
+
+class Options(Model):
+    """Every stage's options."""
+
+    ingest: IngestOptions = IngestOptions()
+    qc: QcOptions = QcOptions()
+    tcr: TcrOptions = TcrOptions()
+    dna_barcodes: DnaBarcodeOptions = DnaBarcodeOptions()
+    integrate: IntegrateOptions = IntegrateOptions()
+    annotate: AnnotateOptions = AnnotateOptions()
+    identity: IdentityOptions = IdentityOptions()
+    compare: CompareOptions = CompareOptions()
+
+
+class AnalysisPlan(Model):
+    """What was decided before the arms were seen."""
+
+    alpha: float = Field(0.05, gt=0, lt=1)
+    families: dict[str, tuple[str, ...]] = Field(
+        default_factory=lambda: {
+            "blood_composition": ("blood_nk_frac",),
+            "tumour_composition": ("tum_T_frac", "tum_NK_frac"),
+            "blood_clonal": ("nexp_m", "n_called_m", "expfrac_m"),
+            "tumour_clonal": ("nexp_m", "n_called_m", "expfrac_m", "blood_tumour_dual"),
+        },
+        description="Family: endpoints adjusted together. blood_* and tumour_* take that tissue's rows.",
+    )
+
+
+class StudyConfig(Model):
+    """The whole of ``study.yaml``."""
+
+    study: Name
+    design: Design
+    data_roots: tuple[str, ...] = Field((), description="Folders outside the study that paths may name.")
+    options: Options = Options()
+    analysis_plan: AnalysisPlan = AnalysisPlan()

@@ -1,0 +1,82 @@
+"""What can go wrong, said so that the person who can mend it understands it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+class HiaimError(Exception):
+    """Base of every error this project raises on purpose."""
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """One thing wrong with what the user gave.
+
+    Attributes
+    ----------
+    table
+        File name of the table (``samples.tsv``), or the config file.
+    row
+        Line number in that file, the header being line 1; 0 where the fault belongs to no row.
+    column
+        Column name, or the dotted key in a YAML file; empty where the fault belongs to no column.
+    value
+        The value as it was read.
+    allowed
+        What is allowed, or what to do next.
+    """
+
+    table: str
+    row: int
+    column: str
+    value: str
+    allowed: str
+
+    def __str__(self) -> str:
+        where = self.table
+        if self.row:
+            where += f" line {self.row}"
+        if self.column:
+            where += f", {self.column}"
+        return f"{where}: {self.value!r}: {self.allowed}"
+
+
+class UserInputError(HiaimError):
+    """The user's input is wrong (exit code 2). Carries every fault, not only the first.
+
+    Parameters
+    ----------
+    faults
+        All faults found, in the order they should be read.
+    """
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults: tuple[Fault, ...] = tuple(faults)
+        n = len(self.faults)
+        lines = [f"{n} fault{'s' if n != 1 else ''} in the input:"]
+        lines += [f"  {fault}" for fault in self.faults]
+        super().__init__("\n".join(lines))
+
+    # Workers are processes: without this, unpickling would call __init__ with the message.
+    def __reduce__(self) -> tuple[type[UserInputError], tuple[Sequence[Fault]]]:
+        return type(self), (self.faults,)
+
+
+class LibraryFaultError(HiaimError):
+    """A library's files are unusable: the library is quarantined, the others go on.
+
+    Parameters
+    ----------
+    reason
+        One sentence for the technician who can mend it: which file, what is wrong, what was expected.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class DamagedArtefactError(HiaimError):
+    """An artefact in the store does not match its own manifest."""

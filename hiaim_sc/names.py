@@ -1,0 +1,158 @@
+"""The words of the project: column names, closed vocabularies and the tables of a release.
+
+Every name that two modules share stands here once. What the words mean is in ``docs/glossary.md``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SESSION_PHASES: Final = ("rest", "post_bout")
+SAMPLE_STATUSES: Final = (
+    "collected",
+    "not_collected",
+    "lesion_unsafe",
+    "died",
+    "withdrew",
+    "failed_lab",
+)
+LIBRARY_STATES: Final = ("delivered", "expected")
+REASONS_MISSING: Final = (
+    "not_collected",
+    "not_yet_sequenced",
+    "lesion_unsafe",
+    "died",
+    "withdrew",
+    "failed_lab",
+    "failed_qc",
+    "no_vdj",
+    "below_cell_min",
+    "below_depth",
+    "swap_unresolved",
+)
+LIBRARY_VERDICTS: Final = ("pass", "warn", "quarantined")
+
+CELL_TYPES_COARSE: Final = (
+    "T",
+    "NK",
+    "B",
+    "plasma",
+    "myeloid",
+    "epithelial",
+    "stroma",
+    "other",
+    "ambiguous",
+    "unassigned",
+)
+T_LINEAGES: Final = ("CD4", "CD8", "Treg", "gd", "MAIT", "iNKT")
+# fine label -> compartment. `cell_type_lineage` is the compartment, or one of T_LINEAGES within T.
+COARSE_OF_CELL_TYPE: Final = {
+    "CD4 T": "T",
+    "CD8 T": "T",
+    "Treg": "T",
+    "gd T": "T",
+    "MAIT": "T",
+    "iNKT": "T",
+    "proliferating T": "T",
+    "T": "T",
+    "NK CD56bright": "NK",
+    "NK CD56dim": "NK",
+    "proliferating NK": "NK",
+    "NK": "NK",
+    "B": "B",
+    "plasma": "plasma",
+    "monocyte": "myeloid",
+    "macrophage": "myeloid",
+    "DC": "myeloid",
+    "pDC": "myeloid",
+    "mast": "myeloid",
+    "neutrophil": "myeloid",
+    "epithelial": "epithelial",
+    "fibroblast": "stroma",
+    "pericyte": "stroma",
+    "endothelial": "stroma",
+    "erythrocyte": "other",
+    "platelet": "other",
+    "ambiguous": "ambiguous",
+    "unassigned": "unassigned",
+}
+
+# Why a cell is not counted; several are joined with ";" in `qc_reason`, in this order.
+QC_REASONS: Final = (
+    "no_gex",
+    "low_counts",
+    "low_genes",
+    "high_mt",
+    "doublet",
+)
+
+CHAIN_PAIRINGS: Final = (
+    "single pair",
+    "orphan VJ",
+    "orphan VDJ",
+    "extra VJ",
+    "extra VDJ",
+    "two full chains",
+    "ambiguous",
+    "multichain",
+    "no IR",
+)
+CLONE_SOURCES: Final = ("paired", "rescued", "orphan")
+TRACKING_CLASSES: Final = ("novel", "lost", "expanded", "contracted", "persistent", "untestable")
+
+# Table name -> columns that every release has, in this order; more may follow.
+RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
+    name: tuple(columns.split())
+    for name, columns in {
+        "cells": (
+            "library_id cell_barcode sample_id patient_id tissue visit session_phase total_counts "
+            "n_genes_by_counts pct_counts_mt doublet_score qc_pass qc_reason cell_type "
+            "cell_type_lineage cell_type_coarse clone_key chain_pairing"
+        ),
+        "clones": (
+            "clone_key patient_id sample_id library_id tissue visit session_phase n_cells locus_1 "
+            "junction_1 locus_2 junction_2 clone_source"
+        ),
+        "clone_tracking": (
+            "patient_id clone_key tissue visit_from visit_to n_from n_to depth_from depth_to "
+            "log2_fc p_value q_value class"
+        ),
+        "clone_aliases": "old_key new_key reason",
+        "sharing": "sample_id_1 sample_id_2 same_patient n_shared jaccard morisita_horn",
+        "identity_checks": "sample_id library_id check statistic threshold verdict partner",
+        "specificity": (
+            "library_id cell_barcode clone_key dna_barcode n_umi score q_value qc_pass"
+        ),
+        "bulk_responses": (
+            "screen_id sample_tag patient_id dna_barcode hla n_distinct log_fold_change fdr "
+            "fdr_hla response estimated_frequency flags"
+        ),
+        "libraries_qc": (
+            "library_id sample_id batch n_cells_read n_cells_kept n_doublets median_counts "
+            "median_genes pct_mt ambient_fraction join_rate verdict reason"
+        ),
+        "flow_of_samples": "level step arm_blind_group n_in n_out n_lost reason",
+        "endpoints": (
+            "patient_id sample_id tissue visit session_phase endpoint value value_analysed "
+            "n_cells reason_missing"
+        ),
+        "comparisons": (
+            "endpoint tissue visit session_phase family gate contrast n_reference n_treated "
+            "estimate se df ci_low ci_high scale p_t p_perm p_adj effect_g prespecified "
+            "reason_empty method blinded"
+        ),
+        "sensitivity": (
+            "endpoint tissue visit setting value estimate ci_low ci_high p_perm same_sign"
+        ),
+        "deviations": "when plan_hash_before plan_hash_after item reason",
+        "differential_expression": (
+            "gene cell_type tissue visit contrast log2_fc se p_value q_value n_reference "
+            "n_treated method"
+        ),
+        "agreement": "endpoint_1 endpoint_2 visit n bias loa_low loa_high r method",
+        "missing_data": "endpoint method estimate ci_low ci_high p_value delta",
+        "database_matches": (
+            "clone_key database epitope antigen organism match_level n_cells"
+        ),
+    }.items()
+}
