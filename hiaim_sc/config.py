@@ -6,6 +6,7 @@ the project's defensible choices; the reasons stand in ``docs/decisions/``.
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -28,7 +29,9 @@ class Design(Model):
         min_length=1, description="Visit name: day after randomisation; the first is the baseline."
     )
     tissues: tuple[Name, ...] = Field(min_length=1)
-    strata: tuple[str, ...] = Field((), description="Columns of participants.tsv used to randomise.")
+    strata: tuple[str, ...] = Field(
+        (), description="Columns of participants.tsv that were randomised in."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -38,8 +41,8 @@ class Design(Model):
                 msg = f"{key} has a value twice: {', '.join(values)}"
                 raise ValueError(msg)
         days = list(self.visits.values())
-        if any(later <= earlier for earlier, later in zip(days, days[1:], strict=False)):
-            msg = f"visits must be in the order of their days, each day later than the one before: {days}"
+        if any(later <= earlier for earlier, later in itertools.pairwise(days)):
+            msg = f"visits must stand in the order of their days, each later than the last: {days}"
             raise ValueError(msg)
         return self
 
@@ -59,7 +62,8 @@ class IngestOptions(Model):
 
     genome: str | None = Field(None, description="Which genome, where a file holds several.")
     min_join_rate: Fraction = Field(
-        0.5, description="Least share of VDJ cell barcodes that must be among the GEX cell barcodes."
+        0.5,
+        description="Least share of VDJ cell barcodes that must be GEX cell barcodes.",
     )
     min_receptor_share: Fraction = Field(
         0.5, description="Least share of contigs that must be of human TCR loci (else: wrong file)."
@@ -79,8 +83,8 @@ class QcOptions(Model):
         10.0, ge=0, le=100, description="The MAD limit on pct_counts_mt is never below this."
     )
     max_pct_mt: float = Field(25.0, ge=0, le=100, description="... and never above this.")
-    min_cells_mad: int = Field(30, ge=3, description="Fewer cells: no MAD limits, only the fixed ones.")
-    doublets: bool = Field(True, description="Score doublets and flag them.")
+    min_cells_mad: int = Field(30, ge=3, description="Fewer cells: only the fixed limits.")
+    doublets: bool = Field(default=True, description="Score doublets and flag them.")
     min_cells_doublets: int = Field(50, ge=10, description="Fewer cells: receptor evidence only.")
     doublets_per_1000: float = Field(
         0.008, ge=0, description="Expected doublet rate per 1,000 recovered cells."
@@ -90,11 +94,12 @@ class QcOptions(Model):
 class TcrOptions(Model):
     """What a clone is."""
 
-    require_gex: bool = Field(True, description="Receptor cells must be GEX cells; false: also alone.")
+    require_gex: bool = Field(default=True, description="Receptor cells must be GEX cells.")
     dual_ir: Literal["primary_only", "any", "all"] = "any"
     same_v_gene: bool = True
     orphan_rescue: bool = Field(
-        True, description="A single-chain cell joins the one clone of its patient that has its chain."
+        default=True,
+        description="A single-chain cell joins its patient's one clone with that chain.",
     )
     tracking_rho: float = Field(0.05, ge=0, lt=1, description="Overdispersion of the clone test.")
     tracking_min_total: int = Field(8, ge=1, description="Cells over both visits to be tested.")
@@ -116,7 +121,7 @@ class IntegrateOptions(Model):
     n_pcs: int = Field(30, ge=2, le=200)
     n_neighbors: int = Field(15, ge=2)
     resolution: float = Field(1.0, gt=0)
-    harmony: bool = Field(True, description="Integrate over `batch` where there are two or more.")
+    harmony: bool = Field(default=True, description="Integrate over two or more batches.")
     umap: bool = True
     seed: int = Field(0, ge=0)
 
@@ -124,10 +129,10 @@ class IntegrateOptions(Model):
 class AnnotateOptions(Model):
     """From markers, clusters and receptors to cell types."""
 
-    panel: str | None = Field(None, description="A marker panel table of your own (path in the study).")
+    panel: str | None = Field(None, description="Your own marker panel (a path).")
     min_score: Fraction = Field(0.2, description="Rank score a compartment needs.")
     min_margin: Fraction = Field(0.05, description="Lead over the runner-up; less is ambiguous.")
-    min_cluster_vote: Fraction = Field(0.6, description="Share of a cluster's cells that must agree.")
+    min_cluster_vote: Fraction = Field(0.6, description="Share of a cluster that must agree.")
     n_neighbors: int = Field(15, ge=1, description="Cells over which scores are smoothed.")
 
 
@@ -180,7 +185,7 @@ class AnalysisPlan(Model):
             "blood_clonal": ("nexp_m", "n_called_m", "expfrac_m"),
             "tumour_clonal": ("nexp_m", "n_called_m", "expfrac_m", "blood_tumour_dual"),
         },
-        description="Family: endpoints adjusted together. blood_* and tumour_* take that tissue's rows.",
+        description="Family: endpoints adjusted together; blood_* and tumour_* by tissue.",
     )
 
 
@@ -189,6 +194,6 @@ class StudyConfig(Model):
 
     study: Name
     design: Design
-    data_roots: tuple[str, ...] = Field((), description="Folders outside the study that paths may name.")
+    data_roots: tuple[str, ...] = Field((), description="Further folders that paths may name.")
     options: Options = Options()
     analysis_plan: AnalysisPlan = AnalysisPlan()

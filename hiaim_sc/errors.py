@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 
 class HiaimError(Exception):
@@ -70,7 +73,8 @@ class LibraryFaultError(HiaimError):
     Parameters
     ----------
     reason
-        One sentence for the technician who can mend it: which file, what is wrong, what was expected.
+        One sentence for the technician who can mend it: which file, what is wrong, what was
+        expected.
     """
 
     def __init__(self, reason: str) -> None:

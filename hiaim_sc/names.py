@@ -151,8 +151,6 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
         ),
         "agreement": "endpoint_1 endpoint_2 visit n bias loa_low loa_high r method",
         "missing_data": "endpoint method estimate ci_low ci_high p_value delta",
-        "database_matches": (
-            "clone_key database epitope antigen organism match_level n_cells"
-        ),
+        "database_matches": ("clone_key database epitope antigen organism match_level n_cells"),
     }.items()
 }

@@ -1,0 +1,49 @@
+# Sets itself up: nothing but Python >= 3.12 needs to be on the machine.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO ?= demo
+STUDY ?= $(DEMO)/study
+
+.PHONY: help setup demo test check format calibrate clean
+
+help:  ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY)  ## make .venv and install the pinned versions
+
+$(READY): requirements.lock pyproject.toml
+	@python=$$(scripts/find_python) || exit 1; \
+	echo "setting up $(VENV) with $$($$python --version)"; \
+	$$python -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: $(READY)  ## simulate a small cohort and run the whole study on it
+	@rm -rf $(DEMO)
+	@$(BIN)/hiaim-sc simulate --config configs/demo.yaml --out $(STUDY) --truth $(DEMO)/truth
+	@$(BIN)/hiaim-sc validate $(STUDY)
+	@$(BIN)/hiaim-sc run $(STUDY)
+
+test: $(READY)  ## run the tests
+	@$(BIN)/python -m pytest
+
+check: $(READY)  ## lint, format, types, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(READY)  ## let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+calibrate: $(READY)  ## planted and null cohorts end to end; writes docs/calibration.md
+	@$(BIN)/python -m benchmarks.calibrate
+
+clean:  ## remove what the demo made
+	@rm -rf $(DEMO)

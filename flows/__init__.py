@@ -1,0 +1,1 @@
+"""The flows: order, retries, reuse, artifacts."""

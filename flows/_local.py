@@ -1,0 +1,80 @@
+"""Running a study from the command line, on the configured Prefect server or on a local one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import typer
+
+from flows._paths import default_store
+from flows._server import configured, free_port, local_server, server_environment
+from flows._server import wait_for_task_runs as drain
+from hiaim_sc.errors import HiaimError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flows._workers import Profile
+    from flows.study import StudyResult
+
+
+def run_study(
+    study: Path, *, results: Path | None, store: Path | None, profile: Profile, blinded: bool
+) -> StudyResult:
+    """Run the study flow, let the server write everything down, say where the release is."""
+    study = study.resolve()
+    store = (store or default_store(study)).resolve()
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    with ExitStack() as stack:
+        own_server = not configured()
+        if own_server:
+            stack.enter_context(local_server(store / "prefect", free_port()))
+        # Prefect reads its settings when it is imported
+        from flows._workers import process_runner
+        from flows.study import study_flow
+
+        flow = study_flow.with_options(task_runner=process_runner(profile.n_workers))
+        result = flow(
+            str(study), str(results.resolve()) if results else None, str(store), blinded=blinded
+        )
+        recorded = drain(result.flow_run_id, result.n_recomputed)
+    _tell(study, store, result, recorded, own_server=own_server)
+    return result
+
+
+def _tell(
+    study: Path, store: Path, result: StudyResult, recorded: int, *, own_server: bool
+) -> None:
+    n_reused = len(result.records) - result.n_recomputed
+    typer.echo(f"{result.n_recomputed} stages computed, {n_reused} reused")
+    for library_id, reason in sorted(result.quarantined.items()):
+        typer.echo(f"quarantined: {library_id}: {reason}")
+    if recorded < result.n_recomputed:
+        typer.echo(f"Prefect recorded only {recorded} of {result.n_recomputed} task runs", err=True)
+    typer.echo(f"release: {result.release}")
+    typer.echo(f"report:  {result.release / 'report.html'}")
+    page = f"/runs/flow-run/{result.flow_run_id}"
+    if own_server:
+        where = "" if store == default_store(study) else f" --store {store}"
+        typer.echo(f"Prefect: hiaim-sc ui {study}{where}   then open http://127.0.0.1:4200{page}")
+    else:
+        typer.echo(f"Prefect: {os.environ['PREFECT_API_URL'].removesuffix('/api')}{page}")
+
+
+def browse(store: Path, port: int) -> None:
+    """Serve the Prefect UI on the runs kept in this store until interrupted."""
+    home = store.resolve() / "prefect"
+    if not (home / "prefect.db").is_file():
+        msg = f"no run was recorded in {home}; run the study first"
+        raise HiaimError(msg)
+    environment = {**os.environ, **server_environment(home)}
+    environment.pop("PREFECT_API_URL", None)
+    command = [sys.executable, "-m", "prefect", "server", "start"]
+    typer.echo(f"Prefect UI: http://127.0.0.1:{port}/runs   (Ctrl-C stops it)")
+    subprocess.run(
+        [*command, "--host", "127.0.0.1", "--port", str(port)], env=environment, check=False
+    )

@@ -1,0 +1,149 @@
+"""A real local Prefect server for one run, when none is configured.
+
+Prefect's own ephemeral server was seen to lose most of the records of task runs, so a run on one
+machine starts ``prefect server`` on loopback with a database in the study's store, lets it write
+down every task run, and stops it by its process id.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from hiaim_sc.errors import HiaimError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from uuid import UUID
+
+_START_SECONDS = 180
+_DRAIN_SECONDS = 60
+
+
+class ServerError(HiaimError):
+    """The local Prefect server did not start."""
+
+
+def server_environment(home: Path) -> dict[str, str]:
+    """Settings of a quiet, private Prefect server with its database in `home`."""
+    return {
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_CLI_WRAP_LINES": "false",
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+
+
+def configured() -> bool:
+    """Whether the user has named a Prefect server."""
+    return bool(os.environ.get("PREFECT_API_URL"))
+
+
+def free_port() -> int:
+    """A TCP port that was free on loopback a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def local_server(home: Path, port: int) -> Iterator[str]:
+    """Run a Prefect server on loopback for as long as the block lasts.
+
+    Parameters
+    ----------
+    home
+        Folder of its database and log.
+    port
+        TCP port to listen on.
+
+    Yields
+    ------
+    The API's URL, also set as ``PREFECT_API_URL`` for this process.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, **server_environment(home)}
+    environment.pop("PREFECT_API_URL", None)
+    command = [sys.executable, "-m", "prefect", "server", "start"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    api = f"http://127.0.0.1:{port}/api"
+    with (home / "server.log").open("ab") as log:
+        process = subprocess.Popen(
+            command, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            _wait_until_healthy(process, api, home)
+            os.environ.update(server_environment(home), PREFECT_API_URL=api)
+            yield api
+        finally:
+            _stop(process)
+
+
+def _wait_until_healthy(process: subprocess.Popen, api: str, home: Path) -> None:
+    import httpx
+
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(f"{api}/health", timeout=5, trust_env=False).status_code == httpx.codes.OK:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    msg = f"the local Prefect server did not start; its log is {home / 'server.log'}"
+    raise ServerError(msg)
+
+
+def _stop(process: subprocess.Popen) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def wait_for_task_runs(flow_run_id: UUID, expected: int) -> int:
+    """Wait until the server has written down the final state of this many task runs.
+
+    Task runs reach the server as events, after the flow has ended; a server that is stopped too
+    soon loses them.
+
+    Returns
+    -------
+    How many it has, which is fewer than expected only after a minute without them.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterId,
+        TaskRunFilter,
+        TaskRunFilterState,
+        TaskRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import TERMINAL_STATES
+
+    done = TaskRunFilter(
+        state=TaskRunFilterState(type=TaskRunFilterStateType(any_=sorted(TERMINAL_STATES)))
+    )
+    this_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
+    deadline = time.monotonic() + _DRAIN_SECONDS
+    found = 0
+    with get_client(sync_client=True) as client:
+        while found < expected and time.monotonic() < deadline:
+            found = 0
+            while page := client.read_task_runs(
+                flow_run_filter=this_run, task_run_filter=done, limit=200, offset=found
+            ):
+                found += len(page)
+            time.sleep(0.3 if found < expected else 0)
+    return found

@@ -1,0 +1,161 @@
+"""The stages: what each is made from, which options it sees, and how its function is called.
+
+A step takes `Inputs`, reads the artefacts it needs, calls one function of the library and returns
+what is to be stored. Everything a step may depend on is named in its `Stage`, and only that reaches
+the step: an option that a stage does not name has its default there, so it cannot leak into a
+result unseen.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from flows import _steps as steps
+from hiaim_sc.config import StudyConfig
+from hiaim_sc.storage import Recipe, Store, fingerprint_code
+from hiaim_sc.storage.digests import digest_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hiaim_sc.storage import Payload
+    from hiaim_sc.study import LibraryFiles
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Attributes
+    ----------
+    step
+        Reads inputs, calls the library, returns payloads.
+    packages
+        The library's packages it calls; their import closure is the stage's code.
+    settings
+        Dotted keys of ``study.yaml`` that it depends on.
+    """
+
+    step: Callable[[steps.Inputs], dict[str, Payload]]
+    packages: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+
+
+STAGES: dict[str, Stage] = {
+    # one library
+    "ingest": Stage(
+        steps.ingest,
+        ("hiaim_sc.ingest",),
+        ("options.ingest", "options.tcr.require_gex", "options.dna_barcodes.feature_type"),
+    ),
+    "receptors": Stage(steps.receptors, ("hiaim_sc.tcr",), ("options.tcr",)),
+    "qc": Stage(steps.qc, ("hiaim_sc.qc",), ("options.qc",)),
+    "genes": Stage(steps.genes, ("hiaim_sc.integrate",)),
+    "specificity": Stage(steps.specificity, ("hiaim_sc.dna_barcodes",), ("options.dna_barcodes",)),
+    # the cohort
+    "features": Stage(steps.features, ("hiaim_sc.integrate",), ("options.integrate.n_top_genes",)),
+    "clones": Stage(steps.clones, ("hiaim_sc.tcr",), ("options.tcr",)),
+    "selected": Stage(steps.selected, ("hiaim_sc.integrate", "hiaim_sc.annotate")),
+    "embedding": Stage(steps.embedding, ("hiaim_sc.integrate",), ("options.integrate",)),
+    "cell_types": Stage(steps.cell_types, ("hiaim_sc.annotate",), ("options.annotate",)),
+    "cells": Stage(steps.cells, ("hiaim_sc.compare",), ("options.tcr.require_gex",)),
+    "clone_tables": Stage(steps.clone_tables, ("hiaim_sc.tcr",), ("options.tcr", "design.visits")),
+    "identity": Stage(steps.identity, ("hiaim_sc.compare",), ("options.identity",)),
+    # the comparison
+    "endpoints": Stage(steps.endpoints, ("hiaim_sc.compare",), ("options.compare", "design")),
+    "comparisons": Stage(
+        steps.comparisons,
+        ("hiaim_sc.compare",),
+        ("options.compare", "design", "analysis_plan"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class StageCall:
+    """One stage to be run for one library or for the cohort: small, and free of data.
+
+    Attributes
+    ----------
+    recipe
+        What the result is made from; its key names the result.
+    config
+        The settings the stage sees, as plain values.
+    store
+        Root of the store.
+    files
+        The library's files, for ingest only.
+    allocation
+        The allocation, for an unblinded comparison only.
+    """
+
+    recipe: Recipe
+    config: dict[str, Any]
+    store: str
+    files: LibraryFiles | None = None
+    allocation: Path | None = None
+
+    @property
+    def title(self) -> str:
+        """Stage and library, as people read it."""
+        owner = self.recipe.library_id
+        return self.recipe.stage if owner is None else f"{self.recipe.stage} {owner}"
+
+
+def execute(call: StageCall) -> None:
+    """Run one stage and store its result."""
+    store = Store(call.store)
+    inputs = steps.Inputs(
+        store=store,
+        stage=call.recipe.stage,
+        library_id=call.recipe.library_id,
+        keys=call.recipe.inputs,
+        config=StudyConfig.model_validate(call.config),
+        files=call.files,
+        allocation=call.allocation,
+    )
+    store.put(call.recipe, STAGES[call.recipe.stage].step(inputs))
+
+
+def settings_of(stage: str, config: StudyConfig) -> dict[str, Any]:
+    """The settings a stage depends on, by dotted key, defaults included."""
+    values = config.model_dump(mode="json")
+    return {key: _get(values, key) for key in STAGES[stage].settings}
+
+
+def visible_config(stage: str, config: StudyConfig) -> dict[str, Any]:
+    """The study's configuration with everything that the stage does not name left at its default.
+
+    The design has no defaults, so it stays; a stage that reads it names it.
+    """
+    values = config.model_dump(mode="json")
+    shown: dict[str, Any] = {"study": "hidden", "design": values["design"]}
+    for key in STAGES[stage].settings:
+        _set(shown, key, _get(values, key))
+    return shown
+
+
+@cache
+def code_of(stage: str) -> tuple[str, dict[str, str]]:
+    """Digest of the source a stage runs, and the versions of the libraries it uses."""
+    found = fingerprint_code(*STAGES[stage].packages)
+    source = inspect.getsource(STAGES[stage].step)
+    return digest_value([found.source, source]), found.versions
+
+
+def _get(values: dict[str, Any], key: str) -> Any:
+    found: Any = values
+    for part in key.split("."):
+        found = found[part]
+    return found
+
+
+def _set(values: dict[str, Any], key: str, value: Any) -> None:
+    *path, last = key.split(".")
+    for part in path:
+        values = values.setdefault(part, {})
+    values[last] = value

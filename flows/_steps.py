@@ -1,0 +1,304 @@
+"""One step per stage: read the inputs, call the library, name the results.
+
+Imports of the library's stages stand inside the steps: a worker that only reads contigs need not
+wait for scanpy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hiaim_sc.errors import LibraryFaultError
+from hiaim_sc.storage import Artefact, Store, generator
+from hiaim_sc.study import pool_tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+
+    from hiaim_sc.config import Options, StudyConfig
+    from hiaim_sc.storage import Payload
+    from hiaim_sc.study import LibraryFiles
+
+type Payloads = dict[str, Payload]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a step may read.
+
+    Attributes
+    ----------
+    store
+        Where artefacts lie.
+    stage, library_id
+        Who is running; they seed the random numbers.
+    keys
+        Name of the input: artefact key. A library's artefact is named ``<stage>/<library_id>``.
+    config
+        The settings the stage declared.
+    files
+        The library's files, for ingest only.
+    allocation
+        The allocation, for an unblinded comparison only.
+    """
+
+    store: Store
+    stage: str
+    library_id: str | None
+    keys: dict[str, str]
+    config: StudyConfig
+    files: LibraryFiles | None = None
+    allocation: Path | None = None
+
+    @property
+    def options(self) -> Options:
+        """The options of all stages; what this stage did not declare is at its default."""
+        return self.config.options
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Random numbers of this stage and library alone."""
+        return generator(self.stage, self.library_id or "")
+
+    def one(self, name: str) -> Artefact:
+        """The artefact of this name."""
+        return self.store.get(self.keys[name])
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """A table of the study by name, or None when the stage was given none."""
+        return self.one(name).read(name) if name in self.keys else None
+
+    def each(self, stage: str) -> dict[str, Artefact]:
+        """That stage's artefact of every library, by library_id."""
+        prefix = f"{stage}/"
+        return {
+            name.removeprefix(prefix): self.store.get(key)
+            for name, key in sorted(self.keys.items())
+            if name.startswith(prefix)
+        }
+
+    def tables(self, stage: str, name: str) -> dict[str, pd.DataFrame]:
+        """That table of every library that has it, by library_id."""
+        return {
+            library_id: artefact.read(name)
+            for library_id, artefact in self.each(stage).items()
+            if name in artefact
+        }
+
+
+def ingest(inputs: Inputs) -> Payloads:
+    """A library's files as matrices and tables, or the fault for which it is quarantined."""
+    from hiaim_sc.ingest import read_library
+
+    try:
+        data = read_library(
+            inputs.files,
+            inputs.options.ingest,
+            require_gex=inputs.options.tcr.require_gex,
+            feature_type=inputs.options.dna_barcodes.feature_type,
+            antigens=inputs.table("antigens"),
+        )
+    except LibraryFaultError as fault:
+        return {"fault": {"reason": fault.reason}}
+    results = {
+        "counts": data.counts,
+        "antigen_counts": data.antigen_counts,
+        "contigs": data.contigs,
+        "report": data.report,
+    }
+    return {name: result for name, result in results.items() if result is not None}
+
+
+def receptors(inputs: Inputs) -> Payloads:
+    """Receptor chains and chain pairing per cell barcode."""
+    from hiaim_sc.tcr import call_receptors
+
+    contigs = inputs.one("ingest").read("contigs")
+    return {"receptors": call_receptors(contigs, inputs.options.tcr)}
+
+
+def qc(inputs: Inputs) -> Payloads:
+    """QC metrics, doublets and cell calls."""
+    from hiaim_sc.qc import assess_cells
+
+    found = assess_cells(
+        inputs.one("ingest").read("counts"),
+        inputs.table("receptors"),
+        inputs.options.qc,
+        rng=inputs.rng,
+    )
+    return {"cell_qc": found.table, "limits": found.limits}
+
+
+def genes(inputs: Inputs) -> Payloads:
+    """Sufficient statistics per gene over the cells that pass."""
+    from hiaim_sc.integrate import summarise_genes
+
+    cells = inputs.one("qc").read("cell_qc")
+    kept = cells.loc[cells["qc_pass"], "cell_barcode"]
+    return {"gene_stats": summarise_genes(inputs.one("ingest").read("counts"), list(kept))}
+
+
+def specificity(inputs: Inputs) -> Payloads:
+    """Calls of pMHC specificity."""
+    from hiaim_sc.dna_barcodes import call_specificity
+
+    called = call_specificity(
+        inputs.one("ingest").read("antigen_counts"),
+        inputs.table("antigens"),
+        inputs.table("receptors"),
+        inputs.options.dna_barcodes,
+    )
+    return {"specificity": called}
+
+
+def features(inputs: Inputs) -> Payloads:
+    """Which genes are embedded."""
+    from hiaim_sc.integrate import select_features
+
+    stats = inputs.tables("genes", "gene_stats")
+    return {"features": select_features(stats, inputs.options.integrate)}
+
+
+def clones(inputs: Inputs) -> Payloads:
+    """The clone of every cell with a receptor."""
+    from hiaim_sc.tcr import define_clones, pool_receptors
+
+    pooled = pool_receptors(
+        inputs.tables("receptors", "receptors"),
+        inputs.tables("qc", "cell_qc"),
+        inputs.table("layout"),
+    )
+    return {"clone_cells": define_clones(pooled, inputs.options.tcr)}
+
+
+def selected(inputs: Inputs) -> Payloads:
+    """Counts of the selected genes in all cells that pass, one library in memory at a time."""
+    from hiaim_sc.annotate import panel_genes
+    from hiaim_sc.integrate import gather_counts
+
+    found = inputs.one("features").read("features")
+    wanted = panel_genes(found, inputs.table("panel"))
+    cells = inputs.tables("qc", "cell_qc")
+    batches = inputs.table("layout").set_index("library_id")["batch"]
+    libraries = (
+        (name, batches[name], artefact.read("counts"), list(kept_barcodes(cells[name])))
+        for name, artefact in inputs.each("ingest").items()
+        if "counts" in artefact
+    )
+    return {"selected": gather_counts(libraries, wanted)}
+
+
+def kept_barcodes(cells: pd.DataFrame) -> pd.Series:
+    """Cell barcodes that pass QC."""
+    return cells.loc[cells["qc_pass"], "cell_barcode"]
+
+
+def embedding(inputs: Inputs) -> Payloads:
+    """PCA, Harmony, clusters and UMAP."""
+    from hiaim_sc.integrate import embed
+
+    counts = inputs.one("selected").read("selected")
+    rng = generator(inputs.stage, inputs.options.integrate.seed)
+    return {"embedding": embed(counts, inputs.options.integrate, rng=rng)}
+
+
+def cell_types(inputs: Inputs) -> Payloads:
+    """What each cell is."""
+    from hiaim_sc.annotate import annotate_cells
+
+    labels = annotate_cells(
+        inputs.one("selected").read("selected"),
+        inputs.one("embedding").read("embedding"),
+        pool_tables(inputs.tables("receptors", "receptors")),
+        inputs.one("clones").read("clone_cells"),
+        inputs.table("panel"),
+        inputs.options.annotate,
+    )
+    return {"cell_types": labels}
+
+
+def cells(inputs: Inputs) -> Payloads:
+    """Every cell barcode with all that is known of it."""
+    from hiaim_sc.compare import build_cells
+
+    table = build_cells(
+        inputs.table("layout"),
+        inputs.tables("qc", "cell_qc"),
+        inputs.tables("receptors", "receptors"),
+        inputs.one("clones").read("clone_cells"),
+        inputs.one("cell_types").read("cell_types"),
+        inputs.options.tcr,
+    )
+    return {"cells": table}
+
+
+def clone_tables(inputs: Inputs) -> Payloads:
+    """Clones per library, over visits, and shared between samples."""
+    from hiaim_sc.tcr import share_clones, tabulate_clones, track_clones
+
+    all_cells = inputs.one("cells").read("cells")
+    table = tabulate_clones(
+        inputs.one("clones").read("clone_cells"),
+        pool_tables(inputs.tables("receptors", "receptors")),
+        inputs.table("layout"),
+        all_cells,
+    )
+    tracking = track_clones(table, tuple(inputs.config.design.visits), inputs.options.tcr)
+    return {"clones": table, "clone_tracking": tracking, "sharing": share_clones(table)}
+
+
+def identity(inputs: Inputs) -> Payloads:
+    """Whether each sample is of the patient it is said to be of."""
+    from hiaim_sc.compare import check_identity, count_sex_genes
+
+    checks = check_identity(
+        inputs.one("clone_tables").read("clones"),
+        count_sex_genes(inputs.tables("genes", "gene_stats")),
+        inputs.table("layout"),
+        inputs.table("participants"),
+        {name: found.read("report") for name, found in inputs.each("ingest").items()},
+        inputs.options.identity,
+    )
+    return {"identity_checks": checks}
+
+
+def endpoints(inputs: Inputs) -> Payloads:
+    """One number per patient, tissue and visit; no arm is known here."""
+    from hiaim_sc.compare import measure_endpoints
+
+    table = measure_endpoints(
+        inputs.one("cells").read("cells"),
+        inputs.table("expected_samples"),
+        inputs.table("library_states"),
+        inputs.table("measurements"),
+        inputs.one("identity").read("identity_checks"),
+        design=inputs.config.design,
+        options=inputs.options.compare,
+    )
+    return {"endpoints": table}
+
+
+def comparisons(inputs: Inputs) -> Payloads:
+    """Arm against arm, patients as units. The only step that opens the allocation."""
+    from hiaim_sc.compare import compare_arms, draw_blinded_arms
+    from hiaim_sc.study import read_allocation, read_study
+
+    strata = inputs.table("strata").set_index("patient_id")
+    if inputs.allocation is None:
+        arms = draw_blinded_arms(strata, inputs.config.design, rng=inputs.rng)
+    else:
+        arms = read_allocation(read_study(inputs.allocation.parent))
+    table = compare_arms(
+        inputs.one("endpoints").read("endpoints"),
+        arms,
+        strata,
+        inputs.config,
+        blinded=inputs.allocation is None,
+        layout=inputs.table("layout"),
+    )
+    return {"comparisons": table}

@@ -1,0 +1,23 @@
+"""The only tasks: one stage of one library, or of the cohort.
+
+Whether a stage must run at all is decided by our own store before anything is submitted, so
+Prefect's caching is off: its keys do not see the library's code. A task run in the UI is a stage
+that was recomputed.
+"""
+
+from __future__ import annotations
+
+import time
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from flows._stages import StageCall, execute
+
+
+@task(cache_policy=NO_CACHE, persist_result=False, task_run_name="{title}")
+def run_stage(call: StageCall, title: str) -> float:
+    """Run one stage, store its result, return the seconds it took; `title` names the task run."""
+    start = time.monotonic()
+    execute(call)
+    return time.monotonic() - start

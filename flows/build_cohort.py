@@ -1,0 +1,60 @@
+"""All libraries: features -> selected -> embedding -> cell types; clones; cells; identity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flows._run import StudyRun
+    from flows.process_library import ProcessedLibraries
+
+
+def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]:
+    """Build the cohort's artefacts; no arm is known here.
+
+    Returns
+    -------
+    Stage: artefact key.
+    """
+    study = run.study
+    layout = run.value("layout", study.layout(libraries.libraries()))
+    panel = run.value("panel", study.panel())
+    of = libraries.inputs
+
+    features = run.call("features", of("genes"))
+    clones = run.call("clones", {**of("receptors", "qc"), "layout": layout})
+    run.complete("features and clones", [features, clones])
+    keys = {"features": features.recipe.key, "clones": clones.recipe.key}
+
+    def stage(name: str, what: str, inputs: dict[str, str], *needs: str) -> None:
+        call = run.call(name, {**inputs, **{need: keys[need] for need in needs}})
+        run.complete(what, [call])
+        keys[name] = call.recipe.key
+
+    common = {"layout": layout, "panel": panel}
+    stage("selected", "selected counts", {**of("ingest", "qc"), **common}, "features")
+    stage("embedding", "embedding and clusters", {}, "selected")
+    stage(
+        "cell_types",
+        "cell types",
+        {**of("receptors"), "panel": panel},
+        "selected",
+        "embedding",
+        "clones",
+    )
+    stage("cells", "cells", {**of("qc", "receptors"), "layout": layout}, "clones", "cell_types")
+    stage(
+        "clone_tables",
+        "clone tables",
+        {**of("receptors"), "layout": layout},
+        "clones",
+        "cells",
+    )
+    participants = run.value("participants", study.identity_participants())
+    stage(
+        "identity",
+        "identity checks",
+        {**of("ingest", "genes"), "layout": layout, "participants": participants},
+        "clone_tables",
+    )
+    return keys

@@ -1,0 +1,188 @@
+"""The command line. It imports what it needs when it needs it, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hiaim_sc.errors import Fault, HiaimError, UserInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+app = typer.Typer(
+    name="hiaim-sc",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="""From what a sequencing core delivers for a randomised trial (single-cell RNA, TCR and
+DNA-barcoded pMHC) to a release of patient-level comparisons of arms.
+
+A first round: [bold]simulate[/] a study, [bold]validate[/] it, see the [bold]plan[/],
+[bold]run[/] it, open results/latest/report.html. Exit codes: 0 done, 2 your input is wrong (every
+fault is listed), 1 a fault of ours or of the machine.""", )
+
+StudyFolder = Annotated[
+    Path, typer.Argument(metavar="STUDY", help="The study folder (holds study.yaml).")
+]
+StoreOption = Annotated[
+    Path | None, typer.Option("--store", help="Where artefacts lie. Default: STUDY/.hiaim.")
+]
+ResultsOption = Annotated[
+    Path | None, typer.Option("--results", help="Where releases go. Default: STUDY/results.")
+]
+BlindedOption = Annotated[
+    bool,
+    typer.Option("--blinded", help="Leave allocation.tsv closed; compare random labels instead."),
+]
+
+
+@contextmanager
+def _faults_reported() -> Iterator[None]:
+    """Turn what the user or a machine got wrong into a message and an exit code."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        yield
+    except UserInputError as error:
+        errors.print(str(error), markup=False)
+        raise typer.Exit(2) from None
+    except HiaimError as error:
+        errors.print(str(error), markup=False)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def validate(study: StudyFolder) -> None:
+    """Check a study folder in seconds: tables, design and the headers of the libraries' files.
+
+    Lists every fault at once with table, line, column, value and what is allowed. Opens
+    allocation.tsv only to check it, and prints none of it.
+    """
+    from hiaim_sc.study import check_design, check_files, find_allocation_faults, read_study
+
+    with _faults_reported():
+        found = read_study(study)
+        faults: list[Fault] = [
+            *find_allocation_faults(found),
+            *check_design(found),
+            *check_files(found),
+        ]
+        if faults:
+            raise UserInputError(faults)
+    n_samples, n_libraries = len(found.expected_samples()), len(found.delivered_libraries())
+    typer.echo(
+        f"{found.config.study}: no fault found; {len(found.participants)} patients, "
+        f"{n_samples} expected samples, {n_libraries} delivered libraries"
+    )
+
+
+@app.command()
+def plan(study: StudyFolder, store: StoreOption = None, *, blinded: BlindedOption = False) -> None:
+    """Say what a run would compute and why. Nothing runs and nothing is written."""
+    from flows._paths import default_store
+    from flows.study import plan_stages
+    from hiaim_sc.storage import Store
+    from hiaim_sc.study import read_study
+
+    with _faults_reported():
+        found = read_study(study)
+        run = plan_stages(found, Store(store or default_store(study)), blinded=blinded)
+    table = Table("stage", "library", "would be", "why")
+    for record in run.records:
+        if record.status == "recomputed":
+            table.add_row(record.name, record.library_id or "", record.status, record.why)
+    console = Console()
+    if table.row_count:
+        console.print(table)
+    n_reused = len(run.records) - table.row_count
+    console.print(f"{table.row_count} to compute, {n_reused} to reuse", highlight=False)
+
+
+@app.command()
+def run(
+    study: StudyFolder,
+    results: ResultsOption = None,
+    store: StoreOption = None,
+    profile: Annotated[
+        str, typer.Option(help="A profile of configs/profiles, or the path of one.")
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; overrides the profile.")
+    ] = None,
+    *,
+    blinded: BlindedOption = False,
+) -> None:
+    """Run the whole study and write a release; what has not changed is reused.
+
+    With PREFECT_API_URL set the run is recorded on that Prefect server, else on a local one that
+    is started for the run. A library whose files are unusable is quarantined: the others go on,
+    the release names it, and the exit code is 0.
+    """
+    from flows._local import run_study
+    from flows._workers import read_profile
+    from hiaim_sc.study import find_allocation_faults, read_study
+
+    with _faults_reported():
+        chosen = read_profile(profile, workers=workers)
+        found = read_study(study)
+        faults = [] if blinded else find_allocation_faults(found)
+        if faults:
+            raise UserInputError(faults)
+        run_study(study, results=results, store=store, profile=chosen, blinded=blinded)
+
+
+@app.command()
+def status(study: StudyFolder, store: StoreOption = None) -> None:
+    """Say where each library stands: missing, arrived, processed or quarantined."""
+    from flows._paths import default_store
+    from flows._status import library_states
+    from hiaim_sc.storage import Store
+    from hiaim_sc.study import read_study
+
+    with _faults_reported():
+        found = read_study(study)
+        states = library_states(found, Store(store or default_store(study)))
+    table = Table("library", "sample", "state", "reason")
+    for state in states:
+        table.add_row(state.library_id, state.sample_id, state.state, state.reason)
+    Console().print(table)
+
+
+@app.command()
+def ui(study: StudyFolder, store: StoreOption = None, port: int = 4200) -> None:
+    """Open the Prefect UI on the runs of this study, on 127.0.0.1, until interrupted."""
+    from flows._local import browse
+    from flows._paths import default_store
+
+    with _faults_reported():
+        browse(store or default_store(study), port)
+
+
+@app.command()
+def simulate(  # noqa: PLR0913  one parameter per option of the command
+    out: Annotated[Path, typer.Option(help="The study folder to write; must not exist.")],
+    truth: Annotated[
+        Path | None, typer.Option(help="Where the truth goes. Default: OUT_truth.")
+    ] = None,
+    patients: Annotated[int, typer.Option(min=2)] = 16,
+    cells: Annotated[int, typer.Option(min=10, help="Cells per library.")] = 1500,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 1,
+    effect: Annotated[
+        float, typer.Option(min=1, help="Fold of 20 planted CD8 clones per treated patient.")
+    ] = 5.0,
+    missing: Annotated[
+        float, typer.Option(min=0, max=1, help="Probability that a sample is missing.")
+    ] = 0.0,
+    *,
+    null: Annotated[bool, typer.Option("--null", help="Plant no effect of the arm.")] = False,
+    swap: Annotated[
+        bool, typer.Option("--swap", help="Swap the libraries of two samples.")
+    ] = False,
+) -> None:
+    """Write a synthetic HI-AIM cohort in real file formats, and the truth to a separate folder."""
+    from rich.progress import track  # noqa: F401  kept for the bar below

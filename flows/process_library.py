@@ -1,0 +1,100 @@
+"""One library: ingest -> receptors -> qc -> genes, dna barcodes. It knows no other library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hiaim_sc.storage import digest_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows._run import StudyRun
+    from flows._stages import StageCall
+    from hiaim_sc.study import LibraryFiles
+
+
+@dataclass
+class ProcessedLibraries:
+    """The libraries' artefacts.
+
+    Attributes
+    ----------
+    keys
+        ``<stage>/<library_id>``: artefact key, of the libraries that go on.
+    quarantined
+        library_id: reason, of those that do not.
+    """
+
+    keys: dict[str, str] = field(default_factory=dict)
+    quarantined: dict[str, str] = field(default_factory=dict)
+
+    def inputs(self, *stages: str) -> dict[str, str]:
+        """The artefacts of these stages, as a cohort stage's inputs."""
+        return {name: key for name, key in self.keys.items() if name.split("/")[0] in stages}
+
+    def libraries(self) -> tuple[str, ...]:
+        """The libraries that go on."""
+        return tuple(sorted(n.split("/")[1] for n in self.keys if n.startswith("ingest/")))
+
+
+def process_libraries(run: StudyRun) -> ProcessedLibraries:
+    """Process every delivered library; one with unusable files is quarantined, the others go on."""
+    processed = ProcessedLibraries(quarantined=dict(run.study.not_processable()))
+    files = [
+        run.study.library_files(name)
+        for name in run.study.delivered_libraries()
+        if name not in processed.quarantined
+    ]
+    ingests = {entry.library_id: _ingest_call(run, entry) for entry in files}
+    run.complete("reading libraries", list(ingests.values()))
+    good = [entry for entry in files if not _fault(run, ingests[entry.library_id], processed)]
+    keys = processed.keys
+    keys |= {f"ingest/{entry.library_id}": ingests[entry.library_id].recipe.key for entry in good}
+    _stage(run, processed, "receptors", [e for e in good if e.vdj], "receptors", ("ingest",))
+    with_gex = [e for e in good if e.gex]
+    _stage(run, processed, "qc", with_gex, "cell QC", ("ingest", "receptors"))
+    _stage(run, processed, "genes", with_gex, "gene statistics", ("ingest", "qc"))
+    with_dna = [e for e in good if e.dna_barcodes]
+    _stage(run, processed, "specificity", with_dna, "antigen specificity", ("ingest", "receptors"))
+    return processed
+
+
+def _ingest_call(run: StudyRun, files: LibraryFiles) -> StageCall:
+    paths = {"gex": files.gex, "vdj": files.vdj, "dna_barcodes": files.dna_barcodes}
+    inputs = {name: digest_file(path) for name, path in paths.items() if path is not None}
+    if files.dna_barcodes is not None and run.study.antigens is not None:
+        inputs["antigens"] = run.value("antigens", run.study.antigens)
+    return run.call("ingest", inputs, library_id=files.library_id, files=files)
+
+
+def _fault(run: StudyRun, call: StageCall, processed: ProcessedLibraries) -> bool:
+    artefact = run.store.find(call.recipe.key)
+    if artefact is None or "fault" not in artefact:  # a dry run takes an unread library for good
+        return False
+    processed.quarantined[str(call.recipe.library_id)] = artefact.read("fault")["reason"]
+    return True
+
+
+def _stage(
+    run: StudyRun,
+    processed: ProcessedLibraries,
+    stage: str,
+    files: Sequence[LibraryFiles],
+    what: str,
+    needs: tuple[str, ...],
+) -> None:
+    calls = []
+    for entry in files:
+        inputs = {
+            need: processed.keys[f"{need}/{entry.library_id}"]
+            for need in needs
+            if f"{need}/{entry.library_id}" in processed.keys
+        }
+        if stage == "specificity" and run.study.antigens is not None:
+            inputs["antigens"] = run.value("antigens", run.study.antigens)
+        calls.append(run.call(stage, inputs, library_id=entry.library_id))
+    run.complete(what, calls)
+    for call in calls:
+        processed.keys[f"{stage}/{call.recipe.library_id}"] = call.recipe.key

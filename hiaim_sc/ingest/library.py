@@ -1,0 +1,221 @@
+"""One library: every file of it read, checked and brought into the project's own form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from hiaim_sc.errors import LibraryFaultError
+from hiaim_sc.ingest.checks import (
+    check_contigs,
+    check_counts,
+    check_genes_human,
+    check_join_rate,
+    join_rate,
+)
+from hiaim_sc.ingest.contigs import drop_contigs, read_contigs
+from hiaim_sc.ingest.feature_matrix import GENE_EXPRESSION, FeatureMatrix
+from hiaim_sc.ingest.matrices import read_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from hiaim_sc.config import IngestOptions
+
+
+class LibraryFiles(Protocol):
+    """Where a library's files are; what was not delivered is None."""
+
+    @property
+    def library_id(self) -> str:
+        """Name of the library."""
+
+    @property
+    def gex(self) -> Path | None:
+        """Filtered matrix with ``Gene Expression``."""
+
+    @property
+    def vdj(self) -> Path | None:
+        """Contig table."""
+
+    @property
+    def dna_barcodes(self) -> Path | None:
+        """Matrix with the pMHC multimers' tags; often the same file as `gex`."""
+
+
+@dataclass(frozen=True)
+class LibraryData:
+    """What a library holds; None where the library has no such file.
+
+    Attributes
+    ----------
+    counts
+        Cells x genes, CSR int32; `obs_names` the cell barcodes, sorted; `var["symbol"]`.
+    antigen_counts
+        Cells x dna_barcodes, CSR int32, negative controls among them.
+    contigs
+        A row per kept contig, AIRR names.
+    report
+        What was read and what was left out, ready for JSON.
+    """
+
+    counts: AnnData | None
+    antigen_counts: AnnData | None
+    contigs: pd.DataFrame | None
+    report: dict[str, Any]
+
+
+def read_library(
+    files: LibraryFiles,
+    options: IngestOptions,
+    *,
+    require_gex: bool,
+    feature_type: str,
+    antigens: pd.DataFrame | None,
+) -> LibraryData:
+    """The library's matrices and contigs, checked, and a report of what was read.
+
+    Parameters
+    ----------
+    files
+        The library's files; `gex`, `vdj` and `dna_barcodes` may each be None.
+    options
+        Genome, and the least shares of joined cells and of T-cell contigs.
+    require_gex
+        Whether receptor cells must be GEX cells: then the join rate is a gate.
+    feature_type
+        Feature type of the pMHC multimers' tags in the file `dna_barcodes`.
+    antigens
+        Table with `dna_barcode`: the tags to take. None: all features of that type.
+
+    Raises
+    ------
+    LibraryFaultError
+        One sentence on the first file that is not what it is said to be.
+    """
+    matrix = read_matrix(files.gex, options.genome) if files.gex is not None else None
+    genes = _take_type(matrix, GENE_EXPRESSION) if matrix is not None else None
+    if genes is not None:
+        check_genes_human(genes)
+    tags = None
+    if files.dna_barcodes is not None:
+        if matrix is None or files.dna_barcodes != files.gex:
+            matrix = read_matrix(files.dna_barcodes, options.genome)
+        tags = _take_antigens(_take_type(matrix, feature_type), antigens)
+    contigs, contig_report = _read_receptors(files.vdj, options)
+    rate = _join(contigs, genes, files, options, is_gate=require_gex)
+    report = {
+        "n_cells_gex": 0 if genes is None else len(genes.cell_barcodes),
+        **contig_report,
+        "join_rate": rate,
+        "genome": "" if genes is None else ",".join(sorted(set(genes.genomes) - {""})),
+        "n_genes": 0 if genes is None else len(genes.feature_ids),
+        "n_dna_barcodes": 0 if tags is None else len(tags.feature_ids),
+        "has_gex": genes is not None,
+        "has_vdj": contigs is not None,
+        "has_dna": tags is not None,
+    }
+    return LibraryData(
+        counts=None if genes is None else _to_anndata(genes),
+        antigen_counts=None if tags is None else _to_anndata(tags),
+        contigs=contigs,
+        report=report,
+    )
+
+
+def _take_type(matrix: FeatureMatrix, feature_type: str) -> FeatureMatrix:
+    """Features of one type, as checked counts."""
+    is_wanted = matrix.feature_types == feature_type
+    if not is_wanted.any():
+        there = pd.Series(matrix.feature_types).value_counts().sort_index()
+        listed = ", ".join(f"{name!r} ({n:,})" for name, n in there.items()) or "none"
+        reason = f"{matrix.source} has no feature of type {feature_type!r}; its types are: {listed}"
+        raise LibraryFaultError(reason)
+    taken = matrix.take_features(np.flatnonzero(is_wanted))
+    check_counts(taken)
+    return taken
+
+
+def _take_antigens(tags: FeatureMatrix, antigens: pd.DataFrame | None) -> FeatureMatrix:
+    """The tags of the antigen table, found by feature id or else by feature name."""
+    if antigens is None:
+        return tags
+    wanted = list(dict.fromkeys(antigens["dna_barcode"]))
+    position = {name: i for i, name in enumerate(tags.symbols)}
+    position |= {name: i for i, name in enumerate(tags.feature_ids)}
+    absent = [name for name in wanted if name not in position]
+    if absent:
+        reason = (
+            f"{tags.source} lacks {len(absent)} of the {len(wanted)} dna_barcodes of antigens.tsv:"
+            f" {_enumerate(absent)}; it has {_enumerate(tags.feature_ids.tolist())}"
+        )
+        raise LibraryFaultError(reason)
+    taken = tags.take_features(np.array([position[name] for name in wanted]))
+    return FeatureMatrix(**{**vars(taken), "feature_ids": np.array(wanted, dtype=object)})
+
+
+def _enumerate(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _read_receptors(
+    path: Path | None, options: IngestOptions
+) -> tuple[pd.DataFrame | None, dict[str, Any]]:
+    if path is None:
+        return None, {"n_cells_vdj": 0, "n_contigs": 0, "n_contigs_dropped": {}}
+    contigs = read_contigs(path)
+    check_contigs(contigs, options)
+    kept, dropped = drop_contigs(contigs.table)
+    if kept.empty:
+        reason = (
+            f"{contigs.source}: none of its {len(contigs.table):,} contigs is of a cell and of high"
+            " confidence: the filtered table is expected"
+        )
+        raise LibraryFaultError(reason)
+    return kept, {
+        "n_cells_vdj": int(kept["cell_barcode"].nunique()),
+        "n_contigs": len(contigs.table),
+        "n_contigs_dropped": dropped,
+        "n_contigs_without_locus": int(kept["locus"].isna().sum()),
+    }
+
+
+def _join(
+    contigs: pd.DataFrame | None,
+    genes: FeatureMatrix | None,
+    files: LibraryFiles,
+    options: IngestOptions,
+    *,
+    is_gate: bool,
+) -> float | None:
+    """Share of receptor cells that are GEX cells; None where one of the two is absent."""
+    if contigs is None or genes is None or files.vdj is None:
+        return None
+    cells_vdj = contigs["cell_barcode"].unique().tolist()
+    cells_gex = genes.cell_barcodes.tolist()
+    if is_gate:
+        check_join_rate(cells_vdj, cells_gex, files.vdj.name, options)
+    return join_rate(cells_vdj, cells_gex)
+
+
+def _to_anndata(matrix: FeatureMatrix) -> AnnData:
+    """Cells sorted by cell barcode, counts as CSR int32 with sorted column indices."""
+    from anndata import AnnData
+
+    order = np.argsort(matrix.cell_barcodes.astype(str), kind="stable")
+    counts = sparse.csr_matrix(matrix.counts[order], dtype=np.int32)
+    counts.sum_duplicates()
+    counts.eliminate_zeros()
+    return AnnData(
+        X=counts,
+        obs=pd.DataFrame(index=pd.Index(matrix.cell_barcodes[order])),
+        var=pd.DataFrame({"symbol": matrix.symbols}, index=pd.Index(matrix.feature_ids)),
+    )

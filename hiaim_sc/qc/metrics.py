@@ -1,0 +1,44 @@
+"""Counts, genes and mitochondrial share of every cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+METRICS = ("total_counts", "n_genes_by_counts", "pct_counts_mt")
+
+
+def measure_cells(counts: AnnData) -> pd.DataFrame:
+    """Table of `METRICS` by cell barcode, as ``scanpy.pp.calculate_qc_metrics`` defines them.
+
+    Parameters
+    ----------
+    counts
+        Cells x genes, raw counts; `var["symbol"]` is read.
+
+    Returns
+    -------
+    Index as `counts.obs_names`; `pct_counts_mt` in percent (0-100), 0 where a cell has no counts or
+    the matrix no mitochondrial gene.
+    """
+    matrix = counts.X
+    total = np.asarray(matrix.sum(axis=1)).ravel()
+    mitochondrial = np.asarray(matrix @ is_mitochondrial(counts).astype(np.int64)).ravel()
+    return pd.DataFrame(
+        {
+            "total_counts": total.astype(np.int64),
+            "n_genes_by_counts": np.asarray((matrix > 0).sum(axis=1)).ravel().astype(np.int64),
+            "pct_counts_mt": 100.0 * mitochondrial / np.maximum(total, 1),
+        },
+        index=counts.obs_names,
+    )
+
+
+def is_mitochondrial(counts: AnnData) -> np.ndarray:
+    """Which genes are of the mitochondrial genome, by symbol (``MT-...``). (n_genes,) bool."""
+    return counts.var["symbol"].astype(str).str.upper().str.startswith("MT-").to_numpy(dtype=bool)

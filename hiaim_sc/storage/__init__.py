@@ -1,0 +1,27 @@
+"""Content-addressed artefacts: what was computed from exactly this input, with exactly this code.
+
+A `Recipe` says what an artefact is made from; its `key` names the artefact's folder in the
+`Store`. Nothing in here knows what a cell is.
+"""
+
+from hiaim_sc.storage.digests import digest_file, digest_table, digest_value
+from hiaim_sc.storage.fingerprint import CodeFingerprint, fingerprint_code
+from hiaim_sc.storage.payloads import Payload
+from hiaim_sc.storage.recipe import Recipe
+from hiaim_sc.storage.seeds import generator
+from hiaim_sc.storage.store import Artefact, Look, Store, value_key
+
+__all__ = [
+    "Artefact",
+    "CodeFingerprint",
+    "Look",
+    "Payload",
+    "Recipe",
+    "Store",
+    "digest_file",
+    "digest_table",
+    "digest_value",
+    "fingerprint_code",
+    "generator",
+    "value_key",
+]

@@ -1,0 +1,82 @@
+"""What code a stage runs: the source of its modules, and the versions of the libraries they use."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+import grimp
+
+from hiaim_sc.storage.digests import digest_file, digest_value
+
+_PACKAGE = "hiaim_sc"
+# Their content reaches a key as values: the options a stage was given, and the words of an error.
+_BY_VALUE = frozenset({f"{_PACKAGE}.config", f"{_PACKAGE}.errors", _PACKAGE})
+
+
+@dataclass(frozen=True)
+class CodeFingerprint:
+    """The code a stage runs.
+
+    Attributes
+    ----------
+    source
+        Digest of the source of every module of ours in the import closure.
+    modules
+        Their names, sorted.
+    versions
+        Version by distribution of the libraries which these modules import, and of Python.
+    """
+
+    source: str
+    modules: tuple[str, ...]
+    versions: dict[str, str]
+
+
+@cache
+def _graph() -> Any:
+    return grimp.build_graph(_PACKAGE, include_external_packages=True, cache_dir=None)
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    return {name: sorted(set(found)) for name, found in metadata.packages_distributions().items()}
+
+
+@cache
+def _source_digest(module: str) -> str:
+    found = import_module(module).__file__
+    return digest_file(Path(found)) if found else ""
+
+
+def _closure(packages: tuple[str, ...]) -> set[str]:
+    graph = _graph()
+    modules: set[str] = set()
+    for package in packages:
+        modules |= {package, *graph.find_descendants(package)}
+        modules |= graph.find_upstream_modules(package, as_package=True)
+    return modules
+
+
+@cache
+def fingerprint_code(*packages: str) -> CodeFingerprint:
+    """Fingerprint of everything that the given packages of ours import, themselves included.
+
+    Parameters
+    ----------
+    packages
+        Dotted names below ``hiaim_sc``, such as ``hiaim_sc.qc``.
+    """
+    modules = _closure(packages)
+    ours = sorted(m for m in modules if m.split(".")[0] == _PACKAGE and m not in _BY_VALUE)
+    versions = {"python": platform.python_version()}
+    for module in modules:
+        for distribution in _distributions().get(module.split(".")[0], []):
+            if module.split(".")[0] != _PACKAGE:
+                versions[distribution] = metadata.version(distribution)
+    source = digest_value([[name, _source_digest(name)] for name in ours])
+    return CodeFingerprint(source, tuple(ours), dict(sorted(versions.items())))

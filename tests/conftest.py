@@ -1,0 +1,44 @@
+"""Fixtures every test may use, and the rule that turns missing machinery into a skip or a failure."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# mark -> what must be on the machine
+_NEEDS = {
+    "slurm": ("slurmctld", "slurmd", "munged"),
+    "browser": ("chromium",),
+}
+
+
+def _missing(mark: str) -> str | None:
+    if mark == "postgres":
+        found = shutil.which("postgres") or any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+        return None if found else "postgres is not installed"
+    absent = [name for name in _NEEDS[mark] if shutil.which(name) is None]
+    return f"{', '.join(absent)} not installed" if absent else None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    required = set(filter(None, os.environ.get("HIAIM_REQUIRE", "").split(",")))
+    for mark in ("slurm", "postgres", "browser"):
+        if item.get_closest_marker(mark) is None or (reason := _missing(mark)) is None:
+            continue
+        if mark in required:
+            pytest.fail(f"HIAIM_REQUIRE names {mark}, but {reason}")
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the public data sets that stand beside the checkout; skips where it is absent."""
+    folder = Path(os.environ.get("HIAIM_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"the public data sets are not at {folder}")
+    return folder
