@@ -25,7 +25,7 @@ $(READY): requirements.lock pyproject.toml
 
 demo: $(READY)  ## simulate a small cohort and run the whole study on it
 	@rm -rf $(DEMO)
-	@$(BIN)/hiaim-sc simulate --config configs/demo.yaml --out $(STUDY) --truth $(DEMO)/truth
+	@$(BIN)/hiaim-sc simulate --settings configs/demo.yaml --out $(STUDY) --truth $(DEMO)/truth
 	@$(BIN)/hiaim-sc validate $(STUDY)
 	@$(BIN)/hiaim-sc run $(STUDY)
 
@@ -43,7 +43,7 @@ format: $(READY)  ## let ruff mend what it can
 	@$(BIN)/ruff format .
 
 calibrate: $(READY)  ## planted and null cohorts end to end; writes docs/calibration.md
-	@$(BIN)/python -m benchmarks.calibrate
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m benchmarks.calibrate
 
 clean:  ## remove what the demo made
 	@rm -rf $(DEMO)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class ConsoleProgress:
@@ -43,6 +48,15 @@ class ConsoleProgress:
     def advance(self, title: str) -> None:
         """One of them is done."""
         self._bars.update(self._current, advance=1, last=title)
+
+    def counter(self, what: str) -> Callable[[int, int], None]:
+        """A callback ``(done, total)`` that moves one bar."""
+        bar = self._bars.add_task(what, total=None, last="")
+
+        def tell(done: int, total: int) -> None:
+            self._bars.update(bar, completed=done, total=total)
+
+        return tell
 
 
 class NoProgress:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from prefect.futures import as_completed
-
-from flows._stages import STAGES, StageCall, code_of, settings_of, visible_config
-from flows._tasks import run_stage
+from flows._stages import StageCall, code_of, execute, settings_of, visible_config
 from hiaim_sc.storage import Recipe, Store, value_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import pandas as pd
 
     from hiaim_sc.storage import Artefact, Look
     from hiaim_sc.study import LibraryFiles, Study
+
+    type Compute = Callable[[Sequence[StageCall]], Iterator[tuple[StageCall, float]]]
+
+
+def compute_here(calls: Sequence[StageCall]) -> Iterator[tuple[StageCall, float]]:
+    """Compute stages one after the other in this process; yields each with its seconds."""
+    for call in calls:
+        start = time.monotonic()
+        execute(call)
+        yield call, time.monotonic() - start
 
 
 class Progress(Protocol):
@@ -55,8 +63,9 @@ class StudyRun:
         Where artefacts lie.
     progress
         Who is told how far the run is.
-    dry
-        Nothing is run or written: the records say what would be.
+    compute
+        Computes stages that do not depend on each other. None makes a dry run: nothing is computed
+        or written, the records say what would be.
     records
         What became of each stage so far.
     """
@@ -64,13 +73,14 @@ class StudyRun:
     study: Study
     store: Store
     progress: Progress
-    dry: bool = False
+    compute: Compute | None = None
     records: list[TaskRecord] = field(default_factory=list)
-    _looks: dict[str, Look] = field(default_factory=dict)
 
     def value(self, name: str, table: pd.DataFrame) -> str:
         """Key of a table of the study as an input of stages."""
-        return value_key(name, table) if self.dry else self.store.put_value(name, table)
+        if self.compute is None:
+            return value_key(name, table)
+        return self.store.put_value(name, table)
 
     def call(
         self,
@@ -94,37 +104,26 @@ class StudyRun:
         needed = [
             call for call, look in zip(calls, looks, strict=True) if look.status == "recomputed"
         ]
-        seconds = {} if self.dry else self._run(what, needed)
-        for look in looks:
-            recipe = look.recipe
-            taken = seconds.get(recipe.key, 0.0)
-            self.records.append(
-                TaskRecord(
-                    recipe.stage, recipe.library_id, recipe.key, look.status, look.why, taken
-                )
-            )
+        seconds = self._seconds(what, needed)
+        self.records += [_record(look, seconds.get(look.recipe.key, 0.0)) for look in looks]
 
     def artefact(self, call: StageCall) -> Artefact:
         """The stored result of a stage that was completed."""
         return self.store.get(call.recipe.key)
 
-    def _run(self, what: str, calls: Iterable[StageCall]) -> dict[str, float]:
-        calls = list(calls)
-        if not calls:
+    def _seconds(self, what: str, calls: Sequence[StageCall]) -> dict[str, float]:
+        if self.compute is None or not calls:
             return {}
         self.progress.start(what, len(calls))
-        futures: dict[Any, StageCall] = {}
-        for call in calls:
-            task = run_stage.with_options(name=call.recipe.stage)
-            futures[task.submit(call, call.title)] = call
         seconds = {}
-        for future in as_completed(list(futures)):
-            call = futures[future]
-            seconds[call.recipe.key] = future.result()
+        for call, taken in self.compute(calls):
+            seconds[call.recipe.key] = taken
             self.progress.advance(call.title)
         return seconds
 
 
-def stage_names() -> tuple[str, ...]:
-    """All stages in the order they run."""
-    return tuple(STAGES)
+def _record(look: Look, seconds: float) -> TaskRecord:
+    recipe = look.recipe
+    return TaskRecord(
+        recipe.stage, recipe.library_id, recipe.key, look.status, look.why, round(seconds, 3)
+    )

@@ -37,7 +37,7 @@ class LibraryState:
 
 def library_states(study: Study, store: Store) -> list[LibraryState]:
     """State of every library of the study, in the order of their ids; nothing runs."""
-    run = StudyRun(study, store, NoProgress(), dry=True)
+    run = StudyRun(study, store, NoProgress())
     processed = process_libraries(run)
     waiting = {record.library_id for record in run.records if record.status == "recomputed"}
     delivered = set(study.delivered_libraries())

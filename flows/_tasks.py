@@ -8,11 +8,16 @@ that was recomputed.
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING, Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.futures import as_completed
 
 from flows._stages import StageCall, execute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, task_run_name="{title}")
@@ -21,3 +26,13 @@ def run_stage(call: StageCall, title: str) -> float:
     start = time.monotonic()
     execute(call)
     return time.monotonic() - start
+
+
+def compute_as_tasks(calls: Sequence[StageCall]) -> Iterator[tuple[StageCall, float]]:
+    """Submit stages as tasks of the current flow run; yields each when done, with its seconds."""
+    futures: dict[Any, StageCall] = {}
+    for call in calls:
+        named = run_stage.with_options(name=call.recipe.stage)
+        futures[named.submit(call, call.title)] = call
+    for future in as_completed(list(futures)):
+        yield futures[future], future.result()

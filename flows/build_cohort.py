@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hiaim_sc.annotate import read_panel
+
 if TYPE_CHECKING:
     from flows._run import StudyRun
     from flows.process_library import ProcessedLibraries
@@ -18,7 +20,7 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
     """
     study = run.study
     layout = run.value("layout", study.layout(libraries.libraries()))
-    panel = run.value("panel", study.panel())
+    panel = run.value("panel", read_panel(study.panel_file()))
     of = libraries.inputs
 
     features = run.call("features", of("genes"))

@@ -25,7 +25,8 @@ DNA-barcoded pMHC) to a release of patient-level comparisons of arms.
 
 A first round: [bold]simulate[/] a study, [bold]validate[/] it, see the [bold]plan[/],
 [bold]run[/] it, open results/latest/report.html. Exit codes: 0 done, 2 your input is wrong (every
-fault is listed), 1 a fault of ours or of the machine.""", )
+fault is listed), 1 a fault of ours or of the machine.""",
+)
 
 StudyFolder = Annotated[
     Path, typer.Argument(metavar="STUDY", help="The study folder (holds study.yaml).")
@@ -84,8 +85,8 @@ def validate(study: StudyFolder) -> None:
 @app.command()
 def plan(study: StudyFolder, store: StoreOption = None, *, blinded: BlindedOption = False) -> None:
     """Say what a run would compute and why. Nothing runs and nothing is written."""
+    from flows._order import plan_stages
     from flows._paths import default_store
-    from flows.study import plan_stages
     from hiaim_sc.storage import Store
     from hiaim_sc.study import read_study
 
@@ -165,24 +166,50 @@ def ui(study: StudyFolder, store: StoreOption = None, port: int = 4200) -> None:
 
 @app.command()
 def simulate(  # noqa: PLR0913  one parameter per option of the command
-    out: Annotated[Path, typer.Option(help="The study folder to write; must not exist.")],
+    out: Annotated[Path, typer.Option(help="The study folder to write; must be new or empty.")],
     truth: Annotated[
         Path | None, typer.Option(help="Where the truth goes. Default: OUT_truth.")
     ] = None,
-    patients: Annotated[int, typer.Option(min=2)] = 16,
-    cells: Annotated[int, typer.Option(min=10, help="Cells per library.")] = 1500,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 1,
+    settings: Annotated[
+        Path | None, typer.Option(help="A YAML file of settings; the options below override it.")
+    ] = None,
+    patients: Annotated[int | None, typer.Option(min=2, help="Default: 16.")] = None,
+    cells: Annotated[
+        int | None, typer.Option(min=10, help="Cells per library. Default: 1500.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same bytes.")] = None,
     effect: Annotated[
-        float, typer.Option(min=1, help="Fold of 20 planted CD8 clones per treated patient.")
-    ] = 5.0,
+        float | None, typer.Option(min=1, help="Fold of 20 planted CD8 clones per treated patient.")
+    ] = None,
     missing: Annotated[
-        float, typer.Option(min=0, max=1, help="Probability that a sample is missing.")
-    ] = 0.0,
+        float | None, typer.Option(min=0, max=1, help="Probability that a sample is missing.")
+    ] = None,
     *,
-    null: Annotated[bool, typer.Option("--null", help="Plant no effect of the arm.")] = False,
+    null: Annotated[bool | None, typer.Option("--null", help="Plant no effect of the arm.")] = None,
     swap: Annotated[
-        bool, typer.Option("--swap", help="Swap the libraries of two samples.")
-    ] = False,
+        bool | None, typer.Option("--swap", help="Swap the libraries of two samples.")
+    ] = None,
 ) -> None:
-    """Write a synthetic HI-AIM cohort in real file formats, and the truth to a separate folder."""
-    from rich.progress import track  # noqa: F401  kept for the bar below
+    """Write a synthetic cohort in real file formats, and the truth to a separate folder.
+
+    All that can be planted stands in hiaim_sc/simulate/settings.py, and can be set in a YAML file.
+    """
+    from flows._progress import ConsoleProgress
+    from hiaim_sc.simulate import read_settings, simulate_cohort
+
+    given = {
+        "out": out,
+        "truth": truth,
+        "n_patients": patients,
+        "cells_per_library": cells,
+        "seed": seed,
+        "effect_fold": effect,
+        "missing": missing,
+        "null": null,
+        "swap": swap,
+    }
+    overrides = {name: value for name, value in given.items() if value is not None}
+    with _faults_reported(), ConsoleProgress() as progress:
+        chosen = read_settings(settings, overrides)
+        simulate_cohort(chosen, progress=progress.counter("simulating libraries"))
+    typer.echo(f"study: {chosen.out}\ntruth: {chosen.truth}")

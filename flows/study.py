@@ -5,25 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect import flow
 from prefect.runtime import flow_run
 
 from flows._artifacts import show_release
+from flows._order import run_stages
 from flows._paths import default_results, default_store
-from flows._progress import ConsoleProgress, NoProgress
+from flows._progress import ConsoleProgress
 from flows._run import StudyRun, TaskRecord
-from flows.build_cohort import build_cohort
-from flows.compare_arms import compare_arms
-from flows.process_library import ProcessedLibraries, process_libraries
+from flows._tasks import compute_as_tasks
 from flows.publish_release import publish_release
 from hiaim_sc.storage import Store
 from hiaim_sc.study import read_study
-
-if TYPE_CHECKING:
-    from hiaim_sc.study import Study
 
 
 @dataclass(frozen=True)
@@ -78,28 +73,9 @@ def study_flow(
     target = Path(results).resolve() if results else default_results(folder)
     run_store = Store(Path(store).resolve() if store else default_store(folder))
     with ConsoleProgress() as progress:
-        run = StudyRun(read_study(folder), run_store, progress)
-        libraries, cohort, compared = run_stages(run, blinded=blinded)
-        release = publish_release(
-            run, libraries, {**cohort, **compared}, results=target, started=started
-        )
+        run = StudyRun(read_study(folder), run_store, progress, compute_as_tasks)
+        libraries, keys = run_stages(run, blinded=blinded)
+        release = publish_release(run, libraries, keys, results=target, started=started)
     show_release(run.study.config.study, release)
     identifier = UUID(str(flow_run.get_id()))
     return StudyResult(release, identifier, tuple(run.records), libraries.quarantined)
-
-
-def run_stages(
-    run: StudyRun, *, blinded: bool
-) -> tuple[ProcessedLibraries, dict[str, str], dict[str, str]]:
-    """Every stage in order: libraries, cohort, comparison."""
-    libraries = process_libraries(run)
-    cohort = build_cohort(run, libraries)
-    compared = compare_arms(run, libraries, cohort, blinded=blinded)
-    return libraries, cohort, compared
-
-
-def plan_stages(study: Study, store: Store, *, blinded: bool) -> StudyRun:
-    """What a run would compute and why; nothing runs and nothing is written."""
-    run = StudyRun(study, store, NoProgress(), dry=True)
-    run_stages(run, blinded=blinded)
-    return run

@@ -1,4 +1,4 @@
-"""Fixtures every test may use, and the rule that turns missing machinery into a skip or a failure."""
+"""Fixtures for all tests, and the rule that turns missing machinery into a skip or a failure."""
 
 from __future__ import annotations
 

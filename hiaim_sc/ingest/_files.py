@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import zipfile
 import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
@@ -63,7 +62,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
             yield file
     except LibraryFaultError:
         raise
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
         reason = (
             f"{path.name} cannot be read as HDF5 ({path.stat().st_size:,} bytes): cut short or not"
             f" the file it is named for; copy it again ({error})"

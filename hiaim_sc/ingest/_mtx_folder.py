@@ -78,7 +78,7 @@ def _read_table(path: Path) -> pd.DataFrame:
 def _read_counts(path: Path) -> sparse.csr_matrix:
     content = read_bytes(path)
     try:
-        return sparse.csr_matrix(mmread(io.BytesIO(content)).T)
+        return sparse.csr_matrix(mmread(io.BytesIO(content), spmatrix=False).T)
     except (ValueError, IndexError, TypeError, OverflowError) as error:
         reason = f"{path.name} is no complete Matrix Market file: copy it again ({error})"
         raise LibraryFaultError(reason) from error

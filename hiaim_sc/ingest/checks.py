@@ -9,22 +9,22 @@ import numpy as np
 import pandas as pd
 
 from hiaim_sc.errors import LibraryFaultError
-from hiaim_sc.ingest.contigs import BCR_LOCI, TCR_LOCI, ContigTable
+from hiaim_sc.study.species import (
+    BCR_LOCI,
+    TCR_LOCI,
+    share_of_mouse_v_calls,
+    share_of_other_genes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hiaim_sc.config import IngestOptions
+    from hiaim_sc.ingest.contigs import ContigTable
     from hiaim_sc.ingest.feature_matrix import FeatureMatrix
 
-# Functional genes that mouse has and human has not (IMGT names). Human family members that share a
-# family number carry a dash (TRBV20-1, TRBV29-1), mouse's do not, and the other way round in TRAV.
-_MOUSE_V_CALL = re.compile(
-    r"TRBV(?:3|4|5|20|23|24|29|31)$|TRBV(?:12-[12]|13-\d)$|TRAV(?:[3-7]|1[45])D?-[1-7]\b|TRAV\d+[DN](?!V)"
-)
 _MAX_MOUSE_SHARE = 0.1
-_MOUSE_SYMBOL = re.compile(r"[A-Z][a-z][a-z0-9-]*$")
-_FOREIGN_ID = re.compile(r"ENS[A-Z]{3,4}G\d")
+_MAX_OTHER_GENES_SHARE = 0.5
 _CORE = re.compile(r"[ACGTN]{8,}")
 
 
@@ -55,24 +55,18 @@ def check_counts(matrix: FeatureMatrix) -> None:
 
 def check_genes_human(genes: FeatureMatrix) -> None:
     """Refuses a matrix most of whose genes are of another species, by Ensembl id or by symbol."""
-    foreign = _share(genes.feature_ids, _FOREIGN_ID)
-    if foreign > 0.5:
+    share = share_of_other_genes(genes.feature_ids.tolist(), genes.symbols.tolist())
+    if share > _MAX_OTHER_GENES_SHARE:
         reason = (
-            f"{genes.source}: {foreign:.0%} of the gene ids are not human, such as"
-            f" {genes.feature_ids[0]}: human genes (ENSG...) are expected"
-        )
-        raise LibraryFaultError(reason)
-    lower_case = _share(genes.symbols, _MOUSE_SYMBOL)
-    if lower_case > 0.5:
-        reason = (
-            f"{genes.source}: {lower_case:.0%} of the gene symbols are written as mouse genes are"
-            f" ({genes.symbols[0]}): human genes (capital letters) are expected"
+            f"{genes.source}: {share:.0%} of the genes are not human by id or by the case of their"
+            f" symbol, such as {genes.feature_ids[0]} {genes.symbols[0]}: human genes (ENSG...,"
+            " symbols in capital letters) are expected"
         )
         raise LibraryFaultError(reason)
 
 
 def check_contigs(contigs: ContigTable, options: IngestOptions) -> None:
-    """Refuses a table without contigs, of B-cell or of non-human receptors, or of several libraries."""
+    """Refuses a table that is empty, of B cells, of another species or of several libraries."""
     table, source = contigs.table, contigs.source
     if table.empty:
         reason = f"{source} holds no contig: the V(D)J library failed or the file is cut short"
@@ -87,7 +81,7 @@ def check_contigs(contigs: ContigTable, options: IngestOptions) -> None:
             f" {options.min_receptor_share:.0%} is needed: this is another library's file"
         )
         raise LibraryFaultError(reason)
-    _refuse_mouse(table["v_call"].dropna(), source)
+    _refuse_mouse(table["v_call"].dropna().tolist(), source)
     repeated = table.duplicated(["cell_barcode", "contig_id"])
     if repeated.any():
         reason = (
@@ -136,14 +130,13 @@ def _cores(cell_barcodes: Sequence[str]) -> list[str]:
     return [match.group() if match else name for match, name in found]
 
 
-def _refuse_mouse(v_calls: pd.Series, source: str) -> None:
-    is_mouse = v_calls.str.match(r"TR[ABDG]V") & v_calls.str.match(_MOUSE_V_CALL)
-    is_mouse |= v_calls.str.match(r"Tr[abdg]v")
-    share = float(is_mouse.mean()) if len(v_calls) else 0.0
+def _refuse_mouse(v_calls: Sequence[str], source: str) -> None:
+    share = share_of_mouse_v_calls(v_calls)
     if share > _MAX_MOUSE_SHARE:
+        example = next(call for call in v_calls if share_of_mouse_v_calls([call]))
         reason = (
-            f"{source}: {share:.0%} of the V genes are mouse genes, such as"
-            f" {v_calls[is_mouse].iloc[0]}: contigs of human cells are expected"
+            f"{source}: {share:.0%} of the V genes are mouse genes, such as {example}: contigs of"
+            " human cells are expected"
         )
         raise LibraryFaultError(reason)
 
@@ -156,7 +149,3 @@ def _refuse_repeats(names: np.ndarray, what: str, source: str) -> None:
             f" {names[repeated.to_numpy()][0]}: each must be there once"
         )
         raise LibraryFaultError(reason)
-
-
-def _share(names: np.ndarray, pattern: re.Pattern[str]) -> float:
-    return sum(pattern.match(name) is not None for name in names) / max(len(names), 1)

@@ -11,12 +11,11 @@ import pandas as pd
 
 from hiaim_sc.errors import LibraryFaultError
 from hiaim_sc.ingest._files import read_text
+from hiaim_sc.study.species import BCR_LOCI, TCR_LOCI
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TCR_LOCI = ("TRA", "TRB", "TRD", "TRG")
-BCR_LOCI = ("IGH", "IGK", "IGL")
 CONTIG_COLUMNS = (
     "cell_barcode",
     "contig_id",

@@ -1,4 +1,4 @@
-"""Which cells count: metrics, limits per library, doublets. Cells are flagged with reasons, never removed."""
+"""Which cells count: metrics, limits, doublets. Cells are flagged with reasons, never removed."""
 
 from hiaim_sc.qc.cells import CellQc, assess_cells
 

@@ -1,2 +1,104 @@
-class CellQc: ...
-def assess_cells(): ...
+"""Which cells of a library count, and why the others do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hiaim_sc.names import QC_REASONS
+from hiaim_sc.qc.doublets import DOUBLET_THRESHOLD, score_doublets
+from hiaim_sc.qc.limits import find_failures, set_limits
+from hiaim_sc.qc.metrics import METRICS, is_mitochondrial, measure_cells
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+    from hiaim_sc.config import QcOptions
+
+
+@dataclass(frozen=True)
+class CellQc:
+    """The verdict on every GEX cell of a library.
+
+    Attributes
+    ----------
+    table
+        A row per cell barcode, in the order of the counts: `cell_barcode total_counts
+        n_genes_by_counts pct_counts_mt scrublet_score receptor_evidence lineage_evidence
+        doublet_score predicted_doublet qc_pass qc_reason`. `scrublet_score` is NaN where it was not
+        computed.
+    limits
+        Per metric `lower`, `upper`, `rule`, `n_failed`; `doublet_threshold`, `doublet_rate`,
+        `doublet_weights` (log-odds per unit of evidence) and `n_doublets`. Ready for JSON.
+    """
+
+    table: pd.DataFrame
+    limits: dict[str, Any]
+
+
+def assess_cells(
+    counts: AnnData,
+    receptors: pd.DataFrame | None,
+    options: QcOptions,
+    *,
+    rng: np.random.Generator,
+) -> CellQc:
+    """Metrics, limits, doublet scores and the reasons why cells are not counted.
+
+    No cell is removed. A cell has no upper limit on its counts: large cells are real.
+
+    Parameters
+    ----------
+    counts
+        One library, cells x genes, raw counts; `var["symbol"]` is read.
+    receptors
+        `cell_barcode n_VJ n_VDJ receptor_type chain_pairing`, a row per cell with a receptor; None
+        where the library has no V(D)J.
+    options
+        Limits, and the expected doublet rate.
+    rng
+        Draws the simulated doublets.
+    """
+    metrics = measure_cells(counts)
+    metric_limits = set_limits(metrics, options, has_mt=bool(is_mitochondrial(counts).any()))
+    failed = find_failures(metrics, metric_limits)
+    table = metrics[list(METRICS)].copy()
+    scores: dict[str, Any] = {}
+    if options.doublets:
+        reference = ~failed.any(axis=1).to_numpy()
+        found = score_doublets(counts, receptors, options, reference=reference, rng=rng)
+        table = table.assign(
+            scrublet_score=found.scrublet,
+            receptor_evidence=found.receptor,
+            lineage_evidence=found.lineage,
+            doublet_score=found.score,
+        )
+        scores = {"doublet_rate": found.rate, "doublet_weights": found.weights}
+    else:
+        table = table.assign(
+            scrublet_score=np.nan, receptor_evidence=0.0, lineage_evidence=0.0, doublet_score=0.0
+        )
+    table["predicted_doublet"] = table["doublet_score"] > DOUBLET_THRESHOLD
+    failed["doublet"] = table["predicted_doublet"]
+    table["qc_pass"] = ~failed.any(axis=1)
+    table["qc_reason"] = _join_reasons(failed)
+    limits = {
+        **metric_limits,
+        "doublet_threshold": DOUBLET_THRESHOLD,
+        "n_doublets": int(table["predicted_doublet"].sum()),
+        **scores,
+    }
+    return CellQc(table.rename_axis("cell_barcode").reset_index(), limits)
+
+
+def _join_reasons(failed: pd.DataFrame) -> np.ndarray:
+    """The reasons of each cell in their fixed order, joined with ``;``. (n_cells,) str."""
+    joined = np.full(len(failed), "", dtype=object)
+    for reason in QC_REASONS:
+        if reason in failed:
+            is_hit = failed[reason].to_numpy()
+            joined[is_hit] = [f"{text};{reason}" if text else reason for text in joined[is_hit]]
+    return joined

@@ -1,4 +1,4 @@
-"""Doublet scores: neighbours, receptors and mixed lineages, weighed on the library's own simulated doublets."""
+"""Doublet scores: three kinds of evidence, weighed on the library's own simulated doublets."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize, special
+from scipy import optimize, sparse, special
 
 from hiaim_sc.qc.evidence import (
+    MULTICHAIN,
+    LineageModel,
     count_markers,
-    lineage_evidence,
-    receptor_counts,
-    receptor_evidence,
-    typical_markers,
+    count_receptors,
 )
 from hiaim_sc.qc.neighbours import score_neighbours
 
@@ -23,45 +22,155 @@ if TYPE_CHECKING:
 
     from hiaim_sc.config import QcOptions
 
-_SIMULATED_PER_CELL = 2.0
-_RIDGE = 1.0
 DOUBLET_THRESHOLD = 0.5
+FEATURES = ("neighbours", "receptor", "lineage")
+_SIMULATED_PER_CELL = 2.0
+_RIDGE = 0.1
+_N_ROUNDS = 5
+# three chains of a kind, or receptors of two kinds: a doublet until shown otherwise
+_P_MULTICHAIN = 0.9
+_MIN_RATE, _MAX_RATE = 1e-4, 0.5
 
 
 @dataclass(frozen=True)
 class DoubletScores:
+    """Scores by cell, all (n_cells,).
+
+    Attributes
+    ----------
+    scrublet
+        Scrublet's score; NaN where the library is too small for it.
+    receptor, lineage
+        Evidence in [0, 1] from receptor chains, and from markers of a second compartment.
+    score
+        Probability of being a doublet, at the expected rate.
+    weights
+        Log-odds per unit of each of `FEATURES`; empty where the library is too small.
+    rate
+        Expected share of doublets.
+    """
+
     scrublet: np.ndarray
     receptor: np.ndarray
     lineage: np.ndarray
     score: np.ndarray
+    weights: dict[str, float]
+    rate: float
 
 
-def score_doublets(counts, receptors, options, *, reference, rng):
-    n = counts.n_obs
-    nvj, nvdj, mixed = receptor_counts(receptors, counts.obs_names)
+def score_doublets(
+    counts: AnnData,
+    receptors: pd.DataFrame | None,
+    options: QcOptions,
+    *,
+    reference: np.ndarray,
+    rng: np.random.Generator,
+) -> DoubletScores:
+    r"""Probability that each cell is a doublet.
+
+    Two reference cells drawn at random are summed (counts, marker counts, receptor chains) to a
+    simulated doublet, twice as many as cells. A logistic regression of simulated against observed
+    cells, both halves of equal weight, turns three features into a log likelihood ratio
+
+    .. math:: \ell = w_0 + w_1\,\mathrm{logit}(q) + w_2 e_{receptor} + w_3 e_{lineage},\quad
+       w_1, w_2, w_3 \ge 0
+
+    with :math:`q` the share of simulated doublets among the neighbours. The score is
+    :math:`1 - (1 - \mathrm{expit}(\ell + \mathrm{logit}\,\rho))(1 - m)`, :math:`\rho` the expected
+    rate and :math:`m = 0.9` for multichain or two-kind receptors, else 0. With fewer than
+    `min_cells_doublets` reference cells the log likelihood ratio is 0. The observed cells hold
+    doublets themselves: the regression is fitted five times, each cell weighing as much as
+    it is no doublet by the fit before.
+
+    Parameters
+    ----------
+    counts
+        Cells x genes, raw counts; `var["symbol"]` is read.
+    receptors
+        `cell_barcode`, `n_VJ`, `n_VDJ`, `receptor_type`, `chain_pairing`; None without receptors.
+    options
+        Expected rate, and the least number of cells.
+    reference
+        (n_cells,) bool: cells of fair quality, which doublets are simulated from.
+    rng
+        Draws the parents.
+
+    References
+    ----------
+    Wolock et al. 2019, Cell Systems 8:281 (neighbours of simulated doublets).
+    DOI 10.1016/j.cels.2018.11.005
+    """
+    n_cells = counts.n_obs
+    chains = count_receptors(receptors, counts.obs_names)
     markers = count_markers(counts)
-    typical = typical_markers(markers[reference])
-    rate = min(max(options.doublets_per_1000 * n / 1000, 1e-4), 0.5)
-    rec = receptor_evidence(nvj, nvdj, mixed)
-    lin = lineage_evidence(markers, typical, (nvj + nvdj) > 0)
+    lineages = LineageModel.fit(markers[reference])
+    receptor = chains.evidence()
+    lineage = lineages.evidence(markers, chains.has_receptor)
+    rate = float(np.clip(options.doublets_per_1000 * n_cells / 1000, _MIN_RATE, _MAX_RATE))
+    scrublet, log_ratio, weights = np.full(n_cells, np.nan), np.zeros(n_cells), {}
     pool = np.flatnonzero(reference)
-    parents = rng.choice(pool, size=(round(_SIMULATED_PER_CELL * n), 2))
-    nb = score_neighbours(counts.X, parents, reference)
-    a, b = parents.T
-    srec = receptor_evidence(nvj[a] + nvj[b], nvdj[a] + nvdj[b], mixed[a] | mixed[b])
-    slin = lineage_evidence(markers[a] + markers[b], typical, (nvj + nvdj)[a] + (nvj + nvdj)[b] > 0)
-    F = np.column_stack([special.logit(nb.observed), rec, lin])
-    S = np.column_stack([special.logit(nb.simulated), srec, slin])
-    w = fit(F[reference], S)
-    lr = np.column_stack([np.ones(n), F]) @ w
-    return DoubletScores(nb.scrublet_score(rate), rec, lin, special.expit(lr + special.logit(rate))), w, lr
+    if len(pool) >= options.min_cells_doublets:
+        parents = _draw_parents(pool, round(_SIMULATED_PER_CELL * n_cells), rng)
+        first, second = parents.T
+        neighbours = score_neighbours(sparse.csr_matrix(counts.X), parents, reference)
+        simulated = chains.take(first) + chains.take(second)
+        observed_features = np.column_stack([special.logit(neighbours.observed), receptor, lineage])
+        simulated_features = np.column_stack(
+            [
+                special.logit(neighbours.simulated),
+                simulated.evidence(),
+                lineages.evidence(markers[first] + markers[second], simulated.has_receptor),
+            ]
+        )
+        fitted = _fit_log_ratio(observed_features[reference], simulated_features, rate)
+        log_ratio = fitted[0] + observed_features @ fitted[1:]
+        scrublet = neighbours.scrublet_score(rate)
+        weights = dict(zip(FEATURES, fitted[1:].tolist(), strict=True))
+    posterior = special.expit(log_ratio + special.logit(rate))
+    rule = np.where(receptor >= MULTICHAIN, _P_MULTICHAIN, 0.0)
+    score = 1 - (1 - posterior) * (1 - rule)
+    return DoubletScores(scrublet, receptor, lineage, score, weights, rate)
 
-def fit(F, S):
-    X = np.column_stack([np.ones(len(F) + len(S)), np.vstack([F, S])])
-    y = np.r_[np.zeros(len(F)), np.ones(len(S))]
-    sw = np.r_[np.full(len(F), 0.5 / len(F)), np.full(len(S), 0.5 / len(S))] * (len(F) + len(S))
-    def loss(w):
-        z = X @ w
-        p = special.expit(z)
-        return (sw * (np.logaddexp(0, z) - y * z)).sum() + _RIDGE / 2 * (w[1:] ** 2).sum(), X.T @ (sw * (p - y)) + _RIDGE * np.r_[0, w[1:]]
-    return optimize.minimize(loss, np.zeros(X.shape[1]), jac=True, method="L-BFGS-B", bounds=[(None, None)] + [(0, None)] * F.shape[1]).x
+
+def _draw_parents(pool: np.ndarray, n_simulated: int, rng: np.random.Generator) -> np.ndarray:
+    """Pairs of two different cells. (n_simulated, 2)."""
+    first = rng.integers(len(pool), size=n_simulated)
+    second = (first + rng.integers(1, len(pool), size=n_simulated)) % len(pool)
+    return pool[np.column_stack([first, second])]
+
+
+def _fit_log_ratio(observed: np.ndarray, simulated: np.ndarray, rate: float) -> np.ndarray:
+    """Intercept and weights >= 0 of the log likelihood ratio of simulated against single cells."""
+    p_single = np.ones(len(observed))
+    fitted = np.zeros(observed.shape[1] + 1)
+    for _ in range(_N_ROUNDS):
+        fitted = _fit_logistic(observed, simulated, p_single)
+        p_single = special.expit(-(fitted[0] + observed @ fitted[1:] + special.logit(rate)))
+    return fitted
+
+
+def _fit_logistic(
+    observed: np.ndarray, simulated: np.ndarray, observed_weights: np.ndarray
+) -> np.ndarray:
+    """Intercept and weights of a ridge logistic regression, both classes of equal total weight.
+
+    Evidence may only speak for a doublet: no weight can turn on an accident of the library.
+    """
+    design = np.vstack([observed, simulated])
+    design = np.column_stack([np.ones(len(design)), design])
+    is_simulated = np.arange(len(design)) >= len(observed)
+    case_weights = np.concatenate(
+        [observed_weights / observed_weights.sum(), np.full(len(simulated), 1 / len(simulated))]
+    )
+    case_weights *= 0.5 * len(design)
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        linear = design @ weights
+        penalised = np.concatenate([[0.0], weights[1:]])
+        value = case_weights @ (np.logaddexp(0, linear) - is_simulated * linear)
+        slope = design.T @ (case_weights * (special.expit(linear) - is_simulated))
+        return value + _RIDGE / 2 * (penalised @ penalised), slope + _RIDGE * penalised
+
+    bounds = [(None, None)] + [(0, None)] * observed.shape[1]
+    start = np.zeros(design.shape[1])
+    return optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x

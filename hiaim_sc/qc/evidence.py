@@ -1,8 +1,9 @@
-"""Signs of a doublet that need no neighbours: too many receptor chains, two compartments' markers."""
+"""Signs of a doublet that need no neighbours: too many chains, markers of two compartments."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -20,88 +21,111 @@ COMPARTMENT_MARKERS = {
     "stroma": "COL1A1 COL1A2 COL3A1 COL6A2 LUM DCN",
     "endothelial": "CDH5 CLDN5 VWF ERG PLVAP",
 }
-# Of the T cells of one donor, 10-30 % truly carry a second alpha chain and 1-5 % seem to carry a
-# second beta chain; both at once, or three of a kind, is hard to explain by one cell.
-EXTRA_VJ, EXTRA_VDJ, TWO_FULL, MULTICHAIN = 0.1, 0.5, 0.9, 1.0
+_T_CELLS = 0
 _MIN_TYPICAL = 5.0
+# Of a donor's T cells 10-30 % truly carry a second alpha chain and 1-5 % seem to carry a second
+# beta chain; both at once is hard to explain by one cell, and three of a kind harder.
+EXTRA_VJ, EXTRA_VDJ, TWO_FULL, MULTICHAIN = 0.1, 0.5, 0.9, 1.0
 
 
-def receptor_evidence(n_vj: np.ndarray, n_vdj: np.ndarray, is_mixed: np.ndarray) -> np.ndarray:
-    """Evidence in [0, 1] from the numbers of productive chains.
+@dataclass(frozen=True)
+class ReceptorCounts:
+    """Productive receptor chains by cell, all (n_cells,).
 
-    Parameters
+    Attributes
     ----------
     n_vj, n_vdj
-        (n_cells,) productive VJ and VDJ chains before the cut to two of each.
+        Chains of each arm, before the cut to two of each.
     is_mixed
-        (n_cells,) bool: receptors of two kinds at once (`receptor_type` ambiguous).
+        Receptors of two kinds at once (`receptor_type` ambiguous).
     """
-    return np.select(
-        [
-            (n_vj > 2) | (n_vdj > 2) | is_mixed,
-            (n_vj == 2) & (n_vdj == 2),
-            n_vdj == 2,
-            n_vj == 2,
-        ],
-        [MULTICHAIN, TWO_FULL, EXTRA_VDJ, EXTRA_VJ],
-        default=0.0,
-    )
+
+    n_vj: np.ndarray
+    n_vdj: np.ndarray
+    is_mixed: np.ndarray
+
+    def __add__(self, other: ReceptorCounts) -> ReceptorCounts:
+        return ReceptorCounts(
+            self.n_vj + other.n_vj, self.n_vdj + other.n_vdj, self.is_mixed | other.is_mixed
+        )
+
+    def take(self, rows: np.ndarray) -> ReceptorCounts:
+        """The same for some of the cells."""
+        return ReceptorCounts(self.n_vj[rows], self.n_vdj[rows], self.is_mixed[rows])
+
+    @property
+    def has_receptor(self) -> np.ndarray:
+        """Whether a productive chain was read."""
+        return (self.n_vj + self.n_vdj) > 0
+
+    def evidence(self) -> np.ndarray:
+        """Evidence in [0, 1] that the chains are of two cells."""
+        return np.select(
+            [
+                (self.n_vj > 2) | (self.n_vdj > 2) | self.is_mixed,
+                (self.n_vj == 2) & (self.n_vdj == 2),
+                self.n_vdj == 2,
+                self.n_vj == 2,
+            ],
+            [MULTICHAIN, TWO_FULL, EXTRA_VDJ, EXTRA_VJ],
+            default=0.0,
+        )
+
+
+@dataclass(frozen=True)
+class LineageModel:
+    """What a cell of each compartment typically shows of its markers.
+
+    Attributes
+    ----------
+    typical
+        (n_compartments,) median marker counts of the compartment's own cells, at least 5.
+    """
+
+    typical: np.ndarray
+
+    @classmethod
+    def fit(cls, marker_counts: np.ndarray) -> Self:
+        """From (n_cells, n_compartments); a cell's own compartment is that of most counts."""
+        typical = np.full(marker_counts.shape[1], _MIN_TYPICAL)
+        if len(marker_counts):
+            top = marker_counts.argmax(axis=1)
+            for column in range(marker_counts.shape[1]):
+                own = marker_counts[(top == column) & (marker_counts[:, column] > 0), column]
+                typical[column] = max(float(np.median(own)) if len(own) else 0.0, _MIN_TYPICAL)
+        return cls(typical)
+
+    def evidence(self, marker_counts: np.ndarray, has_receptor: np.ndarray) -> np.ndarray:
+        """Evidence in [0, 1]: how far a cell fills its second compartment.
+
+        A compartment is filled to the marker counts over the typical ones, at most 1. A receptor
+        fills the T compartment whatever its marker counts are. (n_cells,).
+        """
+        filled = np.minimum(marker_counts / self.typical, 1.0)
+        filled[:, _T_CELLS] = np.maximum(filled[:, _T_CELLS], has_receptor)
+        return np.sort(filled, axis=1)[:, -2]
 
 
 def count_markers(counts: AnnData) -> np.ndarray:
-    """Marker counts per compartment. (n_cells, n_compartments) int, in order of the table."""
+    """Marker counts per compartment of `COMPARTMENT_MARKERS`. (n_cells, n_compartments) int."""
     symbols = counts.var["symbol"].astype(str)
     belongs = np.column_stack(
         [symbols.isin(markers.split()).to_numpy() for markers in COMPARTMENT_MARKERS.values()]
     )
-    return np.asarray(counts.X @ belongs.astype(np.int64))
+    matrix: Any = counts.X
+    return np.asarray(matrix @ belongs.astype(np.int64))
 
 
-def typical_markers(marker_counts: np.ndarray) -> np.ndarray:
-    """Median marker counts of each compartment's own cells, at least 5. (n_compartments,)."""
-    top = marker_counts.argmax(axis=1)
-    has_any = marker_counts.max(axis=1, initial=0) > 0
-    typical = np.full(marker_counts.shape[1], _MIN_TYPICAL)
-    for column in range(marker_counts.shape[1]):
-        own = marker_counts[(top == column) & has_any, column]
-        if len(own):
-            typical[column] = max(float(np.median(own)), _MIN_TYPICAL)
-    return typical
-
-
-def lineage_evidence(
-    marker_counts: np.ndarray, typical: np.ndarray, has_receptor: np.ndarray
-) -> np.ndarray:
-    """Evidence in [0, 1]: how far the cell fills its second compartment.
-
-    A compartment is filled to the cell's marker counts over those that are typical of the compartment,
-    at most 1. A receptor fills the T compartment whatever its marker counts are.
-
-    Parameters
-    ----------
-    marker_counts
-        (n_cells, n_compartments).
-    typical
-        (n_compartments,) as `typical_markers` gives it.
-    has_receptor
-        (n_cells,) bool: a productive T-cell receptor chain was read.
-    """
-    filled = np.minimum(marker_counts / typical, 1.0)
-    filled[:, 0] = np.maximum(filled[:, 0], has_receptor)
-    return np.sort(filled, axis=1)[:, -2]
-
-
-def receptor_counts(
-    receptors: pd.DataFrame | None, cell_barcodes: pd.Index
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`n_VJ`, `n_VDJ` and whether the receptor is of two kinds, by cell; 0 where there is none."""
+def count_receptors(receptors: pd.DataFrame | None, cell_barcodes: pd.Index) -> ReceptorCounts:
+    """Chains of each cell, in the order given; 0 where it has no receptor."""
     n_cells = len(cell_barcodes)
     if receptors is None:
-        return np.zeros(n_cells, int), np.zeros(n_cells, int), np.zeros(n_cells, bool)
+        zeros = np.zeros(n_cells, dtype=np.int64)
+        return ReceptorCounts(zeros, zeros, zeros > 0)
     table = receptors.set_index("cell_barcode").reindex(cell_barcodes)
     is_mixed = (table["receptor_type"] == "ambiguous") | (table["chain_pairing"] == "ambiguous")
-    return (
-        table["n_VJ"].fillna(0).to_numpy(dtype=int),
-        table["n_VDJ"].fillna(0).to_numpy(dtype=int),
-        is_mixed.fillna(value=False).to_numpy(dtype=bool),
+    return ReceptorCounts(
+        table["n_VJ"].fillna(0).to_numpy(dtype=np.int64),
+        table["n_VDJ"].fillna(0).to_numpy(dtype=np.int64),
+        is_mixed.to_numpy(dtype=bool),
     )

@@ -25,11 +25,14 @@ def set_limits(
 ) -> dict[str, dict[str, Any]]:
     r"""Per metric its `lower`, `upper`, the `rule` that set it (fixed, mad) and `n_failed`.
 
-    Counts and genes have a lower limit only, :math:`\max(m, e^{\mathrm{med}(y) - k\,\mathrm{MAD}(y)} - 1)`
-    with :math:`y = \log(1 + x)`, the fixed minimum :math:`m` and :math:`k` = `n_mads`. The mitochondrial
-    share has an upper one, median + `n_mads_mt` MAD, held between `min_limit_pct_mt` and `max_pct_mt`.
-    MAD is the raw median absolute deviation; it and the median are those of the cells that pass the
-    fixed limits. With fewer than `min_cells_mad` of them, or a MAD of 0, the fixed limits hold alone.
+    Counts and genes have a lower limit only,
+
+    .. math:: \max(m, e^{\mathrm{med}(y) - k\,\mathrm{MAD}(y)} - 1), \quad y = \log(1 + x)
+
+    with the fixed minimum :math:`m` and :math:`k` = `n_mads`. The mitochondrial share has an upper
+    one, median + `n_mads_mt` MAD, held between `min_limit_pct_mt` and `max_pct_mt`. MAD is the raw
+    median absolute deviation; it and the median are those of the cells that pass the fixed limits.
+    With fewer than `min_cells_mad` of them, or a MAD of 0, the fixed limits hold alone.
 
     Parameters
     ----------

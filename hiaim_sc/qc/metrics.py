@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ def measure_cells(counts: AnnData) -> pd.DataFrame:
     Index as `counts.obs_names`; `pct_counts_mt` in percent (0-100), 0 where a cell has no counts or
     the matrix no mitochondrial gene.
     """
-    matrix = counts.X
+    matrix: Any = counts.X
     total = np.asarray(matrix.sum(axis=1)).ravel()
     mitochondrial = np.asarray(matrix @ is_mitochondrial(counts).astype(np.int64)).ravel()
     return pd.DataFrame(

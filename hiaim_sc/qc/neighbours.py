@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg, sparse
+from threadpoolctl import threadpool_limits
 
-_N_GENES = 2000
-_N_COMPONENTS = 30
+_N_GENES = 1000
+_N_COMPONENTS = 20
 _CHUNK = 2000
 
 
@@ -49,9 +50,9 @@ def score_neighbours(
 ) -> NeighbourScores:
     """Neighbour scores of observed cells and of doublets made of two of them each.
 
-    Counts are scaled to equal totals and log1p-transformed, genes chosen by their variance beyond the
-    trend on the mean, standardised, and brought to principal components, all of it fitted on the
-    observed `reference` cells. Neighbours are exact; a cell is none of its own.
+    Counts are scaled to equal totals and log1p-transformed, genes chosen by their variance beyond
+    the trend on the mean, standardised, and brought to principal components, all of it fitted on
+    the observed `reference` cells. Neighbours are exact; a cell is none of its own.
 
     Parameters
     ----------
@@ -68,12 +69,13 @@ def score_neighbours(
     simulated = picked[parents[:, 0]] + picked[parents[:, 1]]
     logged = _log_normalise(sparse.vstack([picked, simulated], format="csr"))
     is_fitted = np.concatenate([reference, np.zeros(len(parents), dtype=bool)])
-    embedding = _embed(logged.toarray(), is_fitted)
     ratio = len(parents) / n_observed
     k = max(round(0.5 * np.sqrt(n_observed)), 3)
-    k = min(round(k * (1 + ratio)), len(embedding) - 1)
-    is_simulated = np.arange(len(embedding)) >= n_observed
-    share = (_count_neighbours(embedding, is_simulated, k) + 1) / (k + 2)
+    k = min(round(k * (1 + ratio)), len(is_fitted) - 1)
+    is_simulated = np.arange(len(is_fitted)) >= n_observed
+    with threadpool_limits(limits=1):  # sums in the same order whatever the number of cores
+        embedding = _embed(logged.toarray(), is_fitted)
+        share = (_count_neighbours(embedding, is_simulated, k) + 1) / (k + 2)
     return NeighbourScores(share[:n_observed], share[n_observed:], ratio)
 
 
@@ -88,7 +90,7 @@ def _variable_genes(logged: sparse.csr_matrix, n_genes: int) -> np.ndarray:
     """Genes of the largest variance for their mean; genes in fewer than 3 cells are out."""
     mean = np.asarray(logged.mean(axis=0), dtype=np.float64).ravel()
     square = np.asarray(logged.multiply(logged).mean(axis=0), dtype=np.float64).ravel()
-    usable = np.flatnonzero(logged.getnnz(axis=0) >= 3)
+    usable = np.flatnonzero(np.bincount(logged.indices, minlength=len(mean)) >= 3)
     if len(usable) <= n_genes:
         return usable if len(usable) else np.arange(logged.shape[1])
     x = np.log(mean[usable])

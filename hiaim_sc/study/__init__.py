@@ -1,1 +1,20 @@
-"""study."""
+"""The study folder: its config, its tables, its allocation, and what is wrong with them."""
+
+from hiaim_sc.study.allocation import find_allocation_faults, read_allocation
+from hiaim_sc.study.design_checks import check_design
+from hiaim_sc.study.file_checks import check_files, inspect_library
+from hiaim_sc.study.folder import read_study
+from hiaim_sc.study.pooling import pool_tables
+from hiaim_sc.study.study import LibraryFiles, Study
+
+__all__ = [
+    "LibraryFiles",
+    "Study",
+    "check_design",
+    "check_files",
+    "find_allocation_faults",
+    "inspect_library",
+    "pool_tables",
+    "read_allocation",
+    "read_study",
+]

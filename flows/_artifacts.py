@@ -1,0 +1,78 @@
+"""What a run shows in the Prefect UI, under keys that are stable per study: they have a history."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import re
+from typing import TYPE_CHECKING
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_TABLES = {
+    "libraries-qc": ("libraries_qc", "Quality of each library"),
+    "sample-flow": ("flow_of_samples", "What came in and what was left out, with reasons"),
+    "identity-checks": ("identity_checks", "Is each sample of the patient it is said to be of?"),
+    "comparisons": ("comparisons", "Arm against arm, patients as units"),
+}
+_PICTURES = {
+    "sample-flow-figure": ("sample_flow", "What came in and what was left out"),
+    "libraries-qc-figure": ("library_qc", "Cells kept and lost per library"),
+    "umap": ("umap_cell_type", "What the cells are"),
+    "clone-tracking": ("clone_tracking", "The largest clones over visits and tissues"),
+    "forest": ("forest", "Difference between arms with 95 % intervals"),
+}
+
+
+def show_release(study: str, release: Path) -> None:
+    """Create the artifacts of a release in the current flow run.
+
+    Parameters
+    ----------
+    study
+        The study's name; it begins every artifact's key.
+    release
+        The release's folder.
+    """
+    manifest = json.loads((release / "manifest.json").read_text(encoding="utf-8"))
+    mark = "BLINDED: arm labels are random. " if manifest["blinded"] else ""
+    for name, (table, title) in _TABLES.items():
+        rows = _rows(release / "tables" / f"{table}.tsv")
+        note = mark if name == "comparisons" else ""
+        create_table_artifact(rows, key=artifact_key(study, name), description=note + title)
+    for name, (figure, title) in _PICTURES.items():
+        note = mark if name == "forest" else ""
+        picture = release / "figures" / f"{figure}.png"
+        if picture.is_file():
+            create_markdown_artifact(
+                f"# {note}{title}\n\n{_inline(picture, title)}", key=artifact_key(study, name)
+            )
+    create_table_artifact(
+        manifest["tasks"],
+        key=artifact_key(study, "reuse"),
+        description="What was computed, what was reused, and why",
+    )
+    create_markdown_artifact(
+        f"# Release {release.name}\n\n{mark}The report: `{release / 'report.html'}`",
+        key=artifact_key(study, "release"),
+    )
+
+
+def artifact_key(study: str, name: str) -> str:
+    """Key of a study's artifact: lower case letters, digits and dashes, as Prefect wants it."""
+    slug = re.sub(r"[^a-z0-9]+", "-", study.lower()).strip("-")
+    return f"{slug}-{name}"
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle, delimiter="\t"))
+
+
+def _inline(picture: Path, title: str) -> str:
+    content = base64.b64encode(picture.read_bytes()).decode()
+    return f"![{title}](data:image/png;base64,{content})"

@@ -1,0 +1,34 @@
+"""The order of a run: libraries, cohort, comparison; the same whether it runs or is planned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows._progress import NoProgress
+from flows._run import StudyRun
+from flows.build_cohort import build_cohort
+from flows.compare_arms import compare_arms
+from flows.process_library import ProcessedLibraries, process_libraries
+
+if TYPE_CHECKING:
+    from hiaim_sc.storage import Store
+    from hiaim_sc.study import Study
+
+
+def run_stages(run: StudyRun, *, blinded: bool) -> tuple[ProcessedLibraries, dict[str, str]]:
+    """Complete every stage.
+
+    Returns
+    -------
+    The libraries, and the artefact key of each stage of the cohort and the comparison.
+    """
+    libraries = process_libraries(run)
+    cohort = build_cohort(run, libraries)
+    return libraries, {**cohort, **compare_arms(run, libraries, cohort, blinded=blinded)}
+
+
+def plan_stages(study: Study, store: Store, *, blinded: bool) -> StudyRun:
+    """What a run would compute and why; nothing runs and nothing is written."""
+    run = StudyRun(study, store, NoProgress())
+    run_stages(run, blinded=blinded)
+    return run

@@ -1,0 +1,105 @@
+"""Figures of a release: plain tables in, matplotlib figures out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from hiaim_sc.report.canvas import write_figure
+from hiaim_sc.report.figures.antigens import antigens, tabulate_antigens
+from hiaim_sc.report.figures.clone_tracking import clone_tracking
+from hiaim_sc.report.figures.composition import composition, tabulate_composition
+from hiaim_sc.report.figures.forest import forest
+from hiaim_sc.report.figures.identity import identity
+from hiaim_sc.report.figures.library_card import library_card
+from hiaim_sc.report.figures.library_qc import count_cell_losses, library_qc
+from hiaim_sc.report.figures.paired_lines import paired_lines
+from hiaim_sc.report.figures.sample_flow import sample_flow
+from hiaim_sc.report.figures.umap import umap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from anndata import AnnData
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "antigens",
+    "clone_tracking",
+    "composition",
+    "draw_figures",
+    "forest",
+    "identity",
+    "library_card",
+    "library_qc",
+    "paired_lines",
+    "sample_flow",
+    "tabulate_points",
+    "umap",
+    "write_figure",
+]
+
+
+def draw_figures(
+    tables: Mapping[str, pd.DataFrame],
+    points: pd.DataFrame,
+    *,
+    tissues: Sequence[str],
+    visits: Sequence[str],
+) -> dict[str, Figure]:
+    """Every figure of a release by its file name; none needs the arm of a patient.
+
+    Parameters
+    ----------
+    tables
+        Release tables by name.
+    points
+        As `tabulate_points` returns it; empty where nothing was embedded.
+    tissues, visits
+        In the design's order.
+    """
+    cells = tables["cells"]
+    layout = {"tissues": tissues, "visits": visits}
+    samples = tables["clones"][["sample_id", "patient_id"]].drop_duplicates()
+    figures = {
+        "sample_flow": sample_flow(tables["flow_of_samples"]),
+        "library_qc": library_qc(tables["libraries_qc"], count_cell_losses(cells)),
+        "identity": identity(tables["sharing"], samples),
+        "composition": composition(tabulate_composition(cells), **layout),
+        "clone_tracking": clone_tracking(tables["clones"], **layout),
+        "antigens": antigens(tabulate_antigens(tables["specificity"], cells)),
+        "forest": forest(tables["comparisons"]),
+        "paired_lines": paired_lines(tables["endpoints"], visits=visits),
+    }
+    for column in ("cell_type", "tissue", "batch"):
+        figures[f"umap_{column}"] = umap(points, colour_by=column)
+    return figures
+
+
+def tabulate_points(
+    embedding: AnnData | None, cells: pd.DataFrame, batches: pd.Series
+) -> pd.DataFrame:
+    """Where each cell lies and what it is: ``umap_1 umap_2 cell_type tissue batch``.
+
+    Parameters
+    ----------
+    embedding
+        `obs_names` ``<library_id>_<cell_barcode>`` and `obsm["X_umap"]`; None, or without a UMAP,
+        gives an empty table.
+    cells
+        Release table `cells`.
+    batches
+        library_id -> batch.
+    """
+    columns = ["cell_type", "tissue"]
+    if embedding is None or "X_umap" not in embedding.obsm:
+        return pd.DataFrame(columns=["umap_1", "umap_2", *columns, "batch"])
+    kept = cells[cells["qc_pass"].astype(bool)]
+    names = kept["library_id"].astype(str) + "_" + kept["cell_barcode"].astype(str)
+    found = kept.set_index(names)[[*columns, "library_id"]].reindex(embedding.obs_names)
+    found["batch"] = found["library_id"].map(batches)
+    points = pd.DataFrame(
+        embedding.obsm["X_umap"], index=embedding.obs_names, columns=["umap_1", "umap_2"]
+    )
+    return points.join(found.drop(columns="library_id"))

@@ -1,0 +1,77 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+
+
+def format_count(value: float) -> str:
+    """A whole number with thousands separated: ``12,345``; empty where missing."""
+    return "" if _is_missing(value) else f"{round(value):,}"
+
+
+def format_number(value: float, *, digits: int = 3) -> str:
+    """A number with that many significant digits and no exponent between 0.0001 and 10 million.
+
+    >>> format_number(0.123456), format_number(12345.6), format_number(1.5)
+    ('0.123', '12,346', '1.50')
+    """
+    if _is_missing(value):
+        return ""
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if not -4 <= size < 7:
+        return f"{value:.{digits - 1}e}"
+    return f"{value:,.{max(digits - 1 - size, 0)}f}"
+
+
+def format_interval(low: float, high: float) -> str:
+    """Both ends of an interval: ``0.80 to 1.56``; open ends are said in words."""
+    if _is_missing(low) and _is_missing(high):
+        return ""
+    return f"{format_number(low) or 'unknown'} to {format_number(high) or 'unknown'}"
+
+
+def format_p(value: float) -> str:
+    """A p value with its sign: ``p = 0.047``, ``p < 0.001``; empty where there is none."""
+    if _is_missing(value):
+        return ""
+    if value < 0.001:
+        return "p < 0.001"
+    return f"p = {_p_digits(value)}"
+
+
+def format_p_cell(value: float) -> str:
+    """A p value for a table's cell, without the letter."""
+    return format_p(value).removeprefix("p = ").removeprefix("p ").replace("< ", "<\u202f")
+
+
+def format_percent(share: float) -> str:
+    """A share between 0 and 1 as per cent: ``4.2 %``."""
+    if _is_missing(share):
+        return ""
+    percent = 100 * share
+    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.2g} %"
+
+
+def format_names(names: list[str]) -> str:
+    """Names as a list in a sentence: ``a, b and c``."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def format_amount(count: float, noun: str, plural: str = "") -> str:
+    """A count with its noun in the right number: ``1 library``, ``3 libraries``."""
+    return f"{format_count(count)} {noun if round(count) == 1 else plural or noun + 's'}"
+
+
+def _p_digits(value: float) -> str:
+    if value >= 0.1:
+        return f"{value:.2f}"
+    return f"{value:.3f}"
+
+
+def _is_missing(value: float | None) -> bool:
+    return value is None or math.isnan(value)

@@ -1,0 +1,85 @@
+"""What names in tables are called in front of people.
+
+A name without an entry is shown as it is, with underscores as spaces: a new endpoint or reason is
+never hidden for want of a label.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+ENDPOINT_LABELS: Final = {
+    "blood_nk_frac": "NK cells among lymphocytes",
+    "blood_nk_abs": "NK cells per litre",
+    "tum_T_frac": "T cells among all cells",
+    "tum_NK_frac": "NK cells among all cells",
+    "tum_NK_T": "NK to T cell log-ratio",
+    "nexp_m": "number of expanded CD8 T clones",
+    "expfrac_m": "share of CD8 T cells in expanded clones",
+    "n_called_m": "number of CD8 T clones that grew",
+    "blood_tumour_dual": "share of tumour CD8 T cells in clones expanded in blood and tumour",
+    "simpson": "Simpson concentration of clones",
+    "turnover": "turnover of clones since baseline",
+}
+REASON_LABELS: Final = {
+    # samples
+    "not_collected": "not collected",
+    "not_yet_sequenced": "not yet sequenced",
+    "lesion_unsafe": "lesion unsafe to biopsy",
+    "died": "died",
+    "withdrew": "withdrew",
+    "failed_lab": "failed in the laboratory",
+    "failed_qc": "failed quality control",
+    "no_vdj": "no receptor sequencing",
+    "below_cell_min": "too few cells",
+    "below_depth": "too few cells with a receptor",
+    "swap_unresolved": "possible sample swap",
+    # cells
+    "no_gex": "no expression profile",
+    "low_counts": "too few molecules",
+    "low_genes": "too few genes",
+    "high_mt": "high mitochondrial share",
+    "doublet": "doublet",
+    # comparisons
+    "aliased": "batch and arm cannot be told apart",
+    "phases_mixed": "rest and post-bout samples mixed",
+}
+VERDICT_LABELS: Final = {
+    "pass": "passed",
+    "warn": "passed with a warning",
+    "quarantined": "left out",
+}
+
+
+def label_endpoint(endpoint: str) -> str:
+    """An endpoint in words; a measurement ``assay:analyte`` as ``analyte (assay)``."""
+    if endpoint in ENDPOINT_LABELS:
+        return ENDPOINT_LABELS[endpoint]
+    assay, colon, analyte = endpoint.partition(":")
+    return f"{_spaced(analyte)} ({_spaced(assay)})" if colon else _spaced(endpoint)
+
+
+def label_reason(reason: str) -> str:
+    """A reason in words."""
+    return REASON_LABELS.get(reason, _spaced(reason))
+
+
+def label_visit(visit: str) -> str:
+    """A visit in words: ``week6`` as ``week 6``."""
+    return re.sub(r"(?<=[A-Za-z])(?=\d)", " ", _spaced(visit))
+
+
+def label_place(tissue: str, visit: str, session_phase: str = "rest") -> str:
+    """Where and when: ``blood, week 6``; a phase other than rest is said."""
+    phase = "" if session_phase in ("", "rest") else _spaced(session_phase)
+    return ", ".join(filter(None, (_spaced(tissue), label_visit(visit), phase)))
+
+
+def capitalise(text: str) -> str:
+    """The text with a capital first letter and the rest untouched."""
+    return text[:1].upper() + text[1:]
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,100 @@
+"""Can the study answer its question at all? Batch against visit and arm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from hiaim_sc.errors import Fault
+from hiaim_sc.study.tables import LIBRARIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hiaim_sc.study.study import Study
+
+
+class Contrast(NamedTuple):
+    """Libraries of two groups.
+
+    Attributes
+    ----------
+    name
+        In words.
+    column
+        What tells the groups apart.
+    is_second
+        A boolean per library.
+    batch
+        Its batch.
+    """
+
+    name: str
+    column: str
+    is_second: pd.Series
+    batch: pd.Series
+
+
+def check_design(study: Study, arms: pd.Series | None = None) -> list[Fault]:
+    """A fault for each contrast that the batches make impossible to estimate.
+
+    Within a tissue and session phase, each visit is held against the baseline, and, where the arms
+    are given, arm against arm at each visit. The design has a column for each batch and one for
+    the contrast, which is estimable unless batches add up to it. A contrast whose libraries are
+    not there yet, or all of one batch, is not judged.
+
+    Parameters
+    ----------
+    study
+        Read and checked.
+    arms
+        `patient_id`: arm. None leaves the arms out.
+    """
+    faults = []
+    for place, libraries in study.layout().groupby(["tissue", "session_phase"]):
+        contrasts = [*_visit_contrasts(libraries, study)]
+        if arms is not None:
+            contrasts += [*_arm_contrasts(libraries, study, arms)]
+        where = " ".join(str(part) for part in place)
+        for contrast in contrasts:
+            if aliased := _aliased_batches(contrast):
+                allowed = (
+                    f"batches that do not coincide with {contrast.column}: {contrast.name} ({where})"
+                    " cannot be told from the difference between batches; spread both groups over"
+                    " the batches"
+                )
+                faults.append(Fault(LIBRARIES, 0, "batch", ", ".join(aliased), allowed))
+    return sorted(faults)
+
+
+def _visit_contrasts(libraries: pd.DataFrame, study: Study) -> Iterator[Contrast]:
+    design = study.config.design
+    for visit in design.follow_ups:
+        both = libraries[libraries["visit"].isin([design.baseline, visit])]
+        name = f"{visit} - {design.baseline}"
+        yield Contrast(name, "visit", both["visit"] == visit, both["batch"])
+
+
+def _arm_contrasts(libraries: pd.DataFrame, study: Study, arms: pd.Series) -> Iterator[Contrast]:
+    reference, *others = study.config.design.arms
+    arm = libraries["patient_id"].map(arms)
+    for visit in study.config.design.visits:
+        for other in others:
+            both = (libraries["visit"] == visit) & arm.isin([reference, other])
+            name = f"{other} - {reference} at {visit}"
+            yield Contrast(name, "arm", arm[both] == other, libraries.loc[both, "batch"])
+
+
+def _aliased_batches(contrast: Contrast) -> list[str]:
+    """The batches that add up to the contrast; none where it is estimable or not yet a contrast."""
+    if contrast.is_second.nunique() < 2 or contrast.batch.nunique() < 2:
+        return []
+    # scipy.stats takes half a second to import
+    from hiaim_sc.stats import estimable
+
+    columns = pd.get_dummies(contrast.batch).astype(float)
+    names = [str(name) for name in columns]
+    columns["contrast"] = contrast.is_second.astype(float)
+    found = estimable(columns.to_numpy(), [0.0] * len(names) + [1.0])
+    return [] if found.estimable else [names[int(i)] for i in found.aliased if int(i) < len(names)]

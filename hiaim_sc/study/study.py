@@ -1,0 +1,188 @@
+"""A study folder that has been read and checked, and what the stages need to know of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from hiaim_sc.study.paths import PathRoots
+from hiaim_sc.study.tables import ALLOCATION, FILE_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+    from hiaim_sc.config import StudyConfig
+
+_PLACE = ["patient_id", "visit", "tissue", "session_phase"]
+_NO_ROW = "no row in samples.tsv"
+
+
+@dataclass(frozen=True)
+class LibraryFiles:
+    """Where a library's files are; None: there is none.
+
+    Attributes
+    ----------
+    library_id
+        Name of the library.
+    gex, gex_raw
+        Filtered and unfiltered matrix with gene expression.
+    vdj
+        Table of contigs.
+    dna_barcodes
+        Matrix with the pMHC multimers' tags; may be the same file as `gex`.
+    """
+
+    library_id: str
+    gex: Path | None
+    gex_raw: Path | None
+    vdj: Path | None
+    dna_barcodes: Path | None
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A study folder that has no fault in its config and tables. It knows no arm.
+
+    Tables are sorted by their keys, with a fresh index; text that is missing is NaN, numbers are
+    float64, flags bool, dates ISO text.
+
+    Attributes
+    ----------
+    folder
+        Resolved path.
+    config
+        ``study.yaml``.
+    participants, samples, libraries
+        Without rows where the study has no such table.
+    hashtags, antigens, measurements, bulk_screens, bulk_samples
+        None where the study has no such table.
+    """
+
+    folder: Path
+    config: StudyConfig
+    participants: pd.DataFrame
+    samples: pd.DataFrame
+    libraries: pd.DataFrame
+    hashtags: pd.DataFrame | None = None
+    antigens: pd.DataFrame | None = None
+    measurements: pd.DataFrame | None = None
+    bulk_screens: pd.DataFrame | None = None
+    bulk_samples: pd.DataFrame | None = None
+
+    def delivered_libraries(self) -> tuple[str, ...]:
+        """Ids of the libraries whose files are there, sorted."""
+        is_delivered = self.libraries["state"] == "delivered"
+        return tuple(self.libraries.loc[is_delivered, "library_id"])
+
+    def not_processable(self) -> dict[str, str]:
+        """Delivered libraries that cannot be part of the analysis: id and reason."""
+        reasons = {}
+        status = self.samples.set_index("sample_id")["status"]
+        for row in self.libraries[self.libraries["state"] == "delivered"].itertuples():
+            if pd.isna(row.sample_id):
+                reasons[row.library_id] = "pooled: libraries are not split by hashtag yet"
+            elif status[row.sample_id] != "collected":
+                reasons[row.library_id] = f"its sample's status is {status[row.sample_id]}"
+        return reasons
+
+    def layout(self, library_ids: Collection[str] | None = None) -> pd.DataFrame:
+        """A row per library of the analysis, with its sample; no arm.
+
+        Parameters
+        ----------
+        library_ids
+            Only these; by default all that are delivered and processable.
+
+        Returns
+        -------
+        `library_id sample_id patient_id visit tissue session_phase batch`, sorted by `library_id`.
+        """
+        usable = set(self.delivered_libraries()) - set(self.not_processable())
+        if library_ids is not None:
+            usable &= set(library_ids)
+        libraries = self.libraries.loc[
+            self.libraries["library_id"].isin(usable), ["library_id", "sample_id", "batch"]
+        ]
+        layout = libraries.merge(
+            self.samples[["sample_id", *_PLACE]], on="sample_id", validate="many_to_one"
+        )
+        columns = ["library_id", "sample_id", *_PLACE, "batch"]
+        return layout[columns].sort_values("library_id", ignore_index=True)
+
+    def library_files(self, library_id: str) -> LibraryFiles:
+        """Resolved paths of one library's files."""
+        row = self.libraries[self.libraries["library_id"] == library_id].iloc[0]
+        roots = PathRoots.of(self.folder, self.config.data_roots)
+        paths = {
+            column: None if pd.isna(row[column]) else roots.locate(row[column])
+            for column in FILE_COLUMNS
+        }
+        return LibraryFiles(library_id, **paths)
+
+    def expected_samples(self) -> pd.DataFrame:
+        """Every planned patient x visit x tissue at rest, and every further row of samples.tsv.
+
+        Returns
+        -------
+        `patient_id visit tissue session_phase sample_id status reason`, a row per specimen, sorted
+        by patient, visit in the order of the design, tissue, phase. Without a row in samples.tsv
+        the `status` is not_collected and `sample_id` missing.
+        """
+        design = self.config.design
+        planned = pd.MultiIndex.from_product(
+            [self.participants["patient_id"], list(design.visits), design.tissues, ["rest"]],
+            names=_PLACE,
+        ).to_frame(index=False)
+        table = planned.merge(
+            self.samples[[*_PLACE, "sample_id", "status", "reason"]], on=_PLACE, how="outer"
+        )
+        has_row = table["sample_id"].notna()
+        table["status"] = table["status"].where(has_row, "not_collected")
+        table["reason"] = table["reason"].where(has_row, _NO_ROW)
+        order = {visit: position for position, visit in enumerate(design.visits)}
+        return table.sort_values(
+            _PLACE,
+            key=lambda column: column.map(order) if column.name == "visit" else column,
+            ignore_index=True,
+        )
+
+    def library_states(self, quarantined: Mapping[str, str] | None = None) -> pd.DataFrame:
+        """Where each library stands.
+
+        Parameters
+        ----------
+        quarantined
+            `library_id`: reason.
+
+        Returns
+        -------
+        `library_id sample_id state reason`; `state` is expected, delivered or quarantined.
+        """
+        table = self.libraries[["library_id", "sample_id", "state"]].copy()
+        table["reason"] = table["library_id"].map(dict(quarantined or {})).astype("str")
+        table["state"] = table["state"].where(table["reason"].isna(), "quarantined")
+        return table
+
+    def panel_file(self) -> Path | None:
+        """Path of the study's own marker panel, None where it uses the packaged one."""
+        panel = self.config.options.annotate.panel
+        if panel is None:
+            return None
+        return PathRoots.of(self.folder, self.config.data_roots).locate(panel)
+
+    def strata(self) -> pd.DataFrame:
+        """`patient_id` and the columns that were randomised in."""
+        return self.participants[["patient_id", *self.config.design.strata]]
+
+    def identity_participants(self) -> pd.DataFrame:
+        """What is known of each patient that the cells must agree with: `patient_id sex`."""
+        return self.participants[["patient_id", "sex"]]
+
+    def allocation_file(self) -> Path | None:
+        """Path of the allocation, None where there is none; it is not opened."""
+        path = self.folder / ALLOCATION
+        return path if path.is_file() else None
