@@ -77,4 +77,4 @@ def _take_genome(matrix: FeatureMatrix, genome: str | None) -> FeatureMatrix:
     if not available or (genome is None and len(available) == 1):
         return matrix
     chosen = choose_genome(available, genome, matrix.source)
-    return matrix.take_features((matrix.genomes == chosen))
+    return matrix.take_features(~is_gene | (matrix.genomes == chosen))

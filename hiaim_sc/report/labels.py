@@ -16,12 +16,16 @@ ENDPOINT_LABELS: Final = {
     "tum_NK_frac": "NK cells among all cells",
     "tum_NK_T": "NK to T cell log-ratio",
     "nexp_m": "number of expanded CD8 T clones",
-    "expfrac_m": "share of CD8 T cells in expanded clones",
+    "expfrac_m": "CD8 T cells in expanded clones",
     "n_called_m": "number of CD8 T clones that grew",
-    "blood_tumour_dual": "share of tumour CD8 T cells in clones expanded in blood and tumour",
+    "blood_tumour_dual": "CD8 T cells in clones expanded in both tissues",
     "simpson": "Simpson concentration of clones",
     "turnover": "turnover of clones since baseline",
 }
+# values between 0 and 1 that are shown as per cent
+SHARE_ENDPOINTS: Final = frozenset(
+    ("blood_nk_frac", "tum_T_frac", "tum_NK_frac", "expfrac_m", "blood_tumour_dual")
+)
 REASON_LABELS: Final = {
     # samples
     "not_collected": "not collected",

@@ -1,16 +1,12 @@
 """Colours that keep their meaning from figure to figure and from release to release.
 
-The hues are those of Okabe and Ito, which people with any common colour vision tell apart; shades
-of one hue stand for the cell types of one compartment.
+The hues are those of Okabe and Ito, which people with any common colour vision tell apart. The
+cell types of one compartment lie close in hue.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-
-import matplotlib.colors as mcolors
-
-from hiaim_sc.names import COARSE_OF_CELL_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,6 +42,37 @@ COMPARTMENT_COLOURS: Final = {
     "ambiguous": "#a6a6a6",
     "unassigned": "#d9d9d9",
 }
+# within a compartment's hue, but neighbours on a UMAP must still be told apart
+CELL_TYPE_COLOURS: Final = {
+    "CD4 T": "#0072b2",
+    "CD8 T": "#56b4e9",
+    "Treg": "#5e3c99",
+    "gd T": "#1b9e9e",
+    "MAIT": "#9e9ac8",
+    "iNKT": "#c2a5cf",
+    "proliferating T": "#08306b",
+    "T": "#9ecae1",
+    "NK CD56bright": "#b07a00",
+    "NK CD56dim": "#f0b429",
+    "proliferating NK": "#7a5200",
+    "NK": "#ffdf80",
+    "B": "#009e73",
+    "plasma": "#84d0b0",
+    "monocyte": "#d55e00",
+    "macrophage": "#fc9272",
+    "DC": "#a63603",
+    "pDC": "#fdae6b",
+    "mast": "#67000d",
+    "neutrophil": "#fdd0a2",
+    "epithelial": "#cc79a7",
+    "fibroblast": "#8c6d31",
+    "pericyte": "#5c4a1f",
+    "endothelial": "#cbb677",
+    "erythrocyte": "#b30000",
+    "platelet": "#e7298a",
+    "ambiguous": "#a6a6a6",
+    "unassigned": "#d9d9d9",
+}
 LOSS_COLOURS: Final = {
     "no_gex": "#d9d9d9",
     "low_counts": "#56b4e9",
@@ -67,27 +94,5 @@ def pick_arm_colours(arms: Iterable[str]) -> dict[str, str]:
 
 
 def pick_cell_type_colours(cell_types: Iterable[str]) -> dict[str, str]:
-    """The compartment's colour, in shades from dark to light where a compartment has several.
-
-    A shade depends on the label alone, not on which labels are present, so that a cell type looks
-    the same in every release. Labels outside ``names.COARSE_OF_CELL_TYPE`` are grey.
-    """
-    shades = _shades()
-    return {name: shades.get(name, "#7f7f7f") for name in cell_types}
-
-
-def _shades() -> dict[str, str]:
-    members: dict[str, list[str]] = {}
-    for name, compartment in COARSE_OF_CELL_TYPE.items():
-        members.setdefault(compartment, []).append(name)
-    return {
-        name: _lighten(COMPARTMENT_COLOURS[compartment], i / len(names))
-        for compartment, names in members.items()
-        for i, name in enumerate(names)
-    }
-
-
-def _lighten(colour: str, share: float) -> str:
-    """The colour moved towards white; ``share`` 0 leaves it, 1 would give three quarters white."""
-    red, green, blue = (c + (1.0 - c) * 0.75 * share for c in mcolors.to_rgb(colour))
-    return mcolors.to_hex((red, green, blue))
+    """A cell type's own colour; grey for a label that ``CELL_TYPE_COLOURS`` does not have."""
+    return {name: CELL_TYPE_COLOURS.get(name, "#7f7f7f") for name in cell_types}

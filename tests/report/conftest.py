@@ -88,7 +88,11 @@ def make_clones(cells: pd.DataFrame) -> pd.DataFrame:
     found = cells[cells["clone_key"].notna()].groupby([*keys, "session_phase"], as_index=False)
     clones = found.size().rename(columns={"size": "n_cells"})
     return clones.assign(
-        locus_1="TRA", junction_1="TGTGCC", locus_2="TRB", junction_2="TGTGCA", clone_source="paired"
+        locus_1="TRA",
+        junction_1="TGTGCC",
+        locus_2="TRB",
+        junction_2="TGTGCA",
+        clone_source="paired",
     )
 
 
@@ -235,7 +239,9 @@ def make_specificity(cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFr
             "library_id": called["library_id"],
             "cell_barcode": called["cell_barcode"],
             "clone_key": called["clone_key"],
-            "dna_barcode": rng.choice(["GLCTLVAML", "NLVPMVATV", "GILGFVFTL"], 120, p=[0.6, 0.3, 0.1]),
+            "dna_barcode": rng.choice(
+                ["GLCTLVAML", "NLVPMVATV", "GILGFVFTL"], 120, p=[0.6, 0.3, 0.1]
+            ),
             "n_umi": rng.integers(10, 90, 120),
             "score": 90.0,
             "q_value": 0.01,
@@ -269,7 +275,9 @@ def make_points(cells: pd.DataFrame) -> pd.DataFrame:
     shift = kept["visit"].map({"baseline": 0.0, "week6": 0.4})
     return pd.DataFrame(
         {
-            "umap_1": 4 * np.cos(angle) * np.sqrt(angle) / 3 + rng.normal(0, 0.6, len(kept)) + shift,
+            "umap_1": 4 * np.cos(angle) * np.sqrt(angle) / 3
+            + rng.normal(0, 0.6, len(kept))
+            + shift,
             "umap_2": 4 * np.sin(angle) * np.sqrt(angle) / 3 + rng.normal(0, 0.6, len(kept)),
             "cell_type": kept["cell_type"],
             "tissue": kept["tissue"],

@@ -59,8 +59,8 @@ def clone_tracking(
     if table.empty:
         return empty_figure("No cell has a clone.")
     patients, n_all = _choose_patients(table)
-    n_columns = min(_COLUMNS, len(patients))
-    n_blocks = -(-len(patients) // n_columns)
+    n_blocks = -(-len(patients) // _COLUMNS)
+    n_columns = -(-len(patients) // n_blocks)
     n_rows = n_blocks * len(tissues)
     figure = new_figure(height=1.0 + 1.75 * n_rows, width=max(4.5, 1.65 * n_columns + 0.6))
     panels = figure.subplots(n_rows, n_columns, sharey="row", squeeze=False)
@@ -130,7 +130,7 @@ def _join(
 
 
 def _top_clones(patient: pd.DataFrame) -> list[str]:
-    """The clones with the largest share in any tissue and visit; ties by key. Two cells at least."""
+    """The clones with the largest share in any tissue and visit, ties by key; two cells or more."""
     candidates = patient[patient["n_cells"] >= 2]
     largest = candidates.groupby("clone_key")["share"].max().reset_index()
     largest = largest.sort_values(["share", "clone_key"], ascending=[False, True])

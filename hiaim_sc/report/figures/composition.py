@@ -44,7 +44,7 @@ def composition(counts: pd.DataFrame, *, tissues: Sequence[str], visits: Sequenc
     found = counts[counts.index.get_level_values("session_phase") == "rest"]
     if found.empty:
         return empty_figure("No cells to draw.")
-    found = found.droplevel("session_phase")
+    found = found.loc[:, found.any()].droplevel("session_phase")
     patients = sorted(set(found.index.get_level_values("patient_id")))
     rows = [(patient, visit) for patient in patients for visit in visits]
     figure = new_figure(height=float(np.clip(1.4 + 0.19 * len(rows), 3.0, 16.0)))
@@ -57,7 +57,9 @@ def composition(counts: pd.DataFrame, *, tissues: Sequence[str], visits: Sequenc
     _label_rows(panels[0], rows, heights, font_size=8.0 if len(rows) <= 60 else 5.0)
     panels[0].set_ylim(heights[-1] + 0.7, -0.7)
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=8, columnspacing=1.2)
+    figure.legend(
+        handles, labels, loc="outside upper left", ncols=10, columnspacing=1.0, handlelength=1.2
+    )
     return figure
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from hiaim_sc.report.canvas import empty_figure, mark_blinded, new_figure, styled
+from hiaim_sc.report.canvas import empty_figure, mark_blinded, new_figure, strip_axes, styled
 from hiaim_sc.report.contrasts import split_contrast
 from hiaim_sc.report.effects import Effect, back_transform
 from hiaim_sc.report.formats import (
@@ -17,7 +17,7 @@ from hiaim_sc.report.formats import (
     format_p_cell,
 )
 from hiaim_sc.report.labels import capitalise, label_endpoint, label_place, label_reason
-from hiaim_sc.report.palette import INK, KEPT, MUTED, RULE
+from hiaim_sc.report.palette import INK, KEPT, MUTED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ _KINDS: Final = {
     "difference": "Difference of means",
 }
 _WIDEST: Final = 64.0
-_COLUMNS: Final = (1.04, 1.30, 1.84)
+_COLUMNS: Final = (0.02, 0.30, 0.86)
 
 
 @styled
@@ -56,11 +56,17 @@ def forest(comparisons: pd.DataFrame) -> Figure:
     groups = [(kind, members) for kind, members in groups if members]
     sizes = [len(members) + 1.6 for _, members in groups]
     figure = new_figure(height=0.9 + 0.34 * sum(sizes), width=11.0)
-    panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=sizes)[:, 0]
-    for axes, (kind, members) in zip(panels, groups, strict=True):
-        _draw_panel(axes, [rows[i] for i in members], [effects[i] for i in members])
+    panels = figure.subplots(
+        len(groups), 2, squeeze=False, height_ratios=sizes, width_ratios=(1.35, 1)
+    )
+    ratio_limits = _limits([effect for effect in effects if effect.null == 1.0])
+    for (axes, words), (kind, members) in zip(panels, groups, strict=True):
+        chosen = [effects[i] for i in members]
+        limits = _limits(chosen) if kind == "difference" else ratio_limits
+        _draw_panel(axes, [rows[i] for i in members], chosen, limits)
         axes.set_title(_title(kind, rows))
-    _head_columns(panels[0], rows)
+        _write_panel(words, [rows[i] for i in members], chosen, axes.get_ylim())
+    _head_columns(panels[0, 1], rows)
     if any(_is_true(row["blinded"]) for row in rows):
         mark_blinded(figure)
     return figure
@@ -75,14 +81,17 @@ def _title(kind: str, rows: list[dict[str, Any]]) -> str:
     return f"{_KINDS[kind]}, {treated} {joint} {reference}"
 
 
-def _draw_panel(axes: Axes, rows: list[dict[str, Any]], effects: list[Effect]) -> None:
+def _draw_panel(
+    axes: Axes,
+    rows: list[dict[str, Any]],
+    effects: list[Effect],
+    limits: tuple[float, float],
+) -> None:
     null = effects[0].null
-    limits = _limits(effects)
     axes.axvline(null, color=MUTED, linewidth=1)
     for y, (row, effect) in enumerate(zip(rows, effects, strict=True)):
         if np.isfinite(effect.estimate):
             _draw_effect(axes, y, effect, limits, is_tested=np.isfinite(_number(row["p_perm"])))
-        _write_columns(axes, y, row, effect)
     axes.set_yticks(range(len(rows)), _row_labels(rows))
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", left=False)
@@ -115,6 +124,9 @@ def _draw_effect(
 
 
 def _limits(effects: list[Effect]) -> tuple[float, float]:
+    """Symmetric about no difference; ratios go no further than 64-fold."""
+    if not effects:
+        return 0.5, 2.0
     ends = np.array([[e.low, e.high, e.estimate] for e in effects], dtype=float).ravel()
     ends = ends[np.isfinite(ends)]
     if effects[0].null == 0.0:
@@ -145,6 +157,18 @@ def _shorten(label: str) -> str:
     return label if len(label) <= 48 else label[:46].rsplit(" ", 1)[0] + " …"
 
 
+def _write_panel(
+    axes: Axes,
+    rows: list[dict[str, Any]],
+    effects: list[Effect],
+    height: tuple[float, float],
+) -> None:
+    strip_axes(axes)
+    axes.set_ylim(*height)
+    for y, (row, effect) in enumerate(zip(rows, effects, strict=True)):
+        _write_columns(axes, y, row, effect)
+
+
 def _write_columns(axes: Axes, y: int, row: dict[str, Any], effect: Effect) -> None:
     place = axes.get_yaxis_transform()
     if not np.isfinite(effect.estimate):
@@ -172,7 +196,6 @@ def _head_columns(axes: Axes, rows: list[dict[str, Any]]) -> None:
     heads = (f"patients\n{treated} / {reference}", "estimate (95 % interval)", "p")
     for x, head in zip(_COLUMNS, heads, strict=True):
         axes.text(x, 1.02, head, transform=axes.transAxes, va="bottom", color=MUTED, fontsize=8)
-    axes.axhline(-0.6, color=RULE, linewidth=0.8)
 
 
 def _number(value: Any) -> float:

@@ -59,7 +59,8 @@ def identity(sharing: pd.DataFrame, samples: pd.DataFrame) -> Figure:
     values = np.ma.masked_less(np.ma.masked_invalid(matrix.to_numpy()), _LEAST)
     image = axes.imshow(values, cmap="Blues", norm=LogNorm(_LEAST, 1.0), interpolation="nearest")
     axes.set_facecolor("#fafafa")
-    figure.colorbar(image, ax=axes, shrink=0.6, label="overlap of clones (Morisita-Horn)")
+    bar = figure.colorbar(image, ax=axes, shrink=0.6, label="overlap of clones (Morisita-Horn)")
+    bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     owners = samples.drop_duplicates("sample_id").set_index("sample_id")["patient_id"]
     _frame_patients(axes, owners.reindex(matrix.index).to_numpy())
     _label_axes(axes, matrix, owners)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from hiaim_sc.report.canvas import empty_figure, new_figure, styled
 from hiaim_sc.report.formats import format_amount, format_count
@@ -48,6 +49,10 @@ def library_card(
     _scatter(left, cell_qc, fate, limits, "n_genes_by_counts")
     _scatter(right, cell_qc, fate, limits, "pct_counts_mt")
     left.set_yscale("log")
+    for axis in (left.xaxis, left.yaxis, right.xaxis):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axis.set_minor_formatter(NullFormatter())
     kept = int((fate == "kept").sum())
     figure.suptitle(
         f"{library_id}: {format_count(kept)} of {format_amount(len(cell_qc), 'cell')} kept",
@@ -57,7 +62,7 @@ def library_card(
         weight="bold",
     )
     handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=len(labels), markerscale=3)
+    figure.legend(handles, labels, loc="outside lower left", ncols=4, markerscale=3)
     return figure
 
 

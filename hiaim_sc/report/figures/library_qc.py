@@ -97,7 +97,7 @@ def _draw_metric(axes: Axes, values: pd.Series, title: str) -> None:
     top = np.nanmax(values) if values.notna().any() else 1.0
     axes.set_xlim(0, max(float(top), 1e-9) * 1.12)
     axes.set_title(title, fontsize=8, weight="normal", loc="center")
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=2, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.tick_params(axis="x", labelsize=7.5)
     axes.tick_params(axis="y", left=False)

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from hiaim_sc.report.canvas import empty_figure, mark_blinded, new_figure, styled
-from hiaim_sc.report.labels import capitalise, label_endpoint, label_visit
+from hiaim_sc.report.labels import SHARE_ENDPOINTS, capitalise, label_endpoint, label_visit
 from hiaim_sc.report.palette import KEPT, MUTED, pick_arm_colours
 
 if TYPE_CHECKING:
@@ -63,8 +63,9 @@ def paired_lines(
         chosen = found[(found["tissue"] == tissue) & (found["endpoint"] == endpoint)]
         table = chosen.pivot_table(index="patient_id", columns="visit", values="value")
         table = table.reindex(columns=list(visits)).astype(float)
-        _draw_panel(axes, table, arms, colours)
-        title = f"{capitalise(label_endpoint(endpoint))}, {tissue}"
+        is_share = endpoint in SHARE_ENDPOINTS
+        _draw_panel(axes, table * (100 if is_share else 1), arms, colours)
+        title = f"{capitalise(label_endpoint(endpoint))}, {tissue}{' (%)' if is_share else ''}"
         axes.set_title(textwrap.fill(title, 30), fontsize=8)
     if arms is not None:
         handles = [Line2D([], [], color=colour, linewidth=2.5) for colour in colours.values()]

@@ -39,7 +39,7 @@ def sample_flow(flow: pd.DataFrame) -> Figure:
         group: tabulate_steps(samples[samples["arm_blind_group"] == group]) for group in groups
     }
     depth = max(len(found) for found in steps.values())
-    figure = new_figure(height=0.5 + n_rows * (0.55 + 0.36 * depth))
+    figure = new_figure(height=0.5 + n_rows * (0.55 + 0.38 * depth))
     panels = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True)
     most = max(found[0][1] for found in steps.values())
     for axes in panels.ravel()[len(groups) :]:
@@ -73,8 +73,8 @@ def _draw_group(axes: Axes, group: str, steps: list[Step], most: int) -> None:
     rows = range(len(steps))
     left = [n for _, n, _ in steps]
     before = [left[0], *left[:-1]]
-    axes.barh(rows, before, color=RULE, height=0.62)
-    axes.barh(rows, left, color=KEPT, height=0.62)
+    axes.barh(rows, before, color=RULE, height=0.58)
+    axes.barh(rows, left, color=KEPT, height=0.58)
     for row, n in zip(rows, left, strict=True):
         inside = n > 0.12 * most
         axes.text(
@@ -89,7 +89,7 @@ def _draw_group(axes: Axes, group: str, steps: list[Step], most: int) -> None:
         )
         reason = steps[row][2]
         if reason:
-            axes.text(0, row + 0.32, f"lost: {reason}", va="top", fontsize=7.2, color=MUTED)
+            axes.text(0, row + 0.35, f"lost: {reason}", va="top", fontsize=7.8, color=MUTED)
     axes.set_yticks(list(rows), [name for name, _, _ in steps])
     axes.set_ylim(len(steps) - 0.2, -0.5)
     axes.set_xlim(0, most)

@@ -40,7 +40,7 @@ def umap(points: pd.DataFrame, *, colour_by: str) -> Figure:
     by_size = np.argsort(-np.bincount(codes), kind="stable")
     pick = pick_cell_type_colours if colour_by == "cell_type" else pick_colours
     colours = pick([str(name) for name in names])
-    figure = new_figure(height=5.2, width=7.6)
+    figure = new_figure(height=5.0, width=7.2)
     axes = figure.add_subplot()
     xy = points[["umap_1", "umap_2"]].to_numpy(dtype=float)
     order = _interleave(len(xy))
