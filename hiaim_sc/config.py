@@ -78,7 +78,7 @@ class QcOptions(Model):
     n_mads: float = Field(
         5.0, gt=0, description="Lower limit of log1p counts and genes: median minus this many MADs."
     )
-    n_mads_mt: float = Field(3.0, gt=0, description="Upper limit of pct_counts_mt, in MADs.")
+    n_mads_mt: float = Field(5.0, gt=0, description="Upper limit of pct_counts_mt, in MADs.")
     min_limit_pct_mt: float = Field(
         10.0, ge=0, le=100, description="The MAD limit on pct_counts_mt is never below this."
     )
@@ -101,8 +101,14 @@ class TcrOptions(Model):
         default=True,
         description="A single-chain cell joins its patient's one clone with that chain.",
     )
+    min_umis: int = Field(
+        0, ge=0, description="A chain with fewer UMIs does not count; 2 guards against ambient RNA."
+    )
     tracking_rho: float = Field(0.05, ge=0, lt=1, description="Overdispersion of the clone test.")
     tracking_min_total: int = Field(8, ge=1, description="Cells over both visits to be tested.")
+    tracking_max_q_value: Fraction = Field(
+        0.05, description="Expanded or contracted at this false discovery rate."
+    )
 
 
 class DnaBarcodeOptions(Model):

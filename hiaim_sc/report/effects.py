@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import nct, t
+from scipy.stats import f, ncf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,19 +62,22 @@ def detectable_effect(
 ) -> float:
     r"""Smallest standardised difference that a two-sided t test finds with the given power.
 
-    Solves :math:`1 - F_{\nu,\delta}(t_{1-\alpha/2}) + F_{\nu,\delta}(-t_{1-\alpha/2}) = ` power for
-    d with :math:`\delta = d \sqrt{n_0 n_1 / (n_0 + n_1)}`, :math:`\nu = n_0 + n_1 - 2` and F the
-    non-central t distribution. Adjustment for a baseline that predicts the outcome makes smaller
-    differences detectable; this is the unadjusted worst case. NaN with fewer than 2 in an arm.
+    Solves :math:`P(F > f_{1-\alpha}) =` power for d, where F has the non-central F distribution
+    with 1 and :math:`\nu = n_0 + n_1 - 2` degrees of freedom and non-centrality
+    :math:`d^2 n_0 n_1 / (n_0 + n_1)`: the square of the non-central t of the test. Adjustment for a
+    baseline that predicts the outcome makes smaller differences detectable. NaN with fewer than 2
+    patients in an arm.
     """
     if min(n_reference, n_treated) < 2:
         return float("nan")
     df = n_reference + n_treated - 2
-    critical = t.ppf(1 - alpha / 2, df)
-    root = np.sqrt(n_reference * n_treated / (n_reference + n_treated))
+    critical = f.ppf(1 - alpha, 1, df)
+    per_unit = n_reference * n_treated / (n_reference + n_treated)
 
-    def lack(d: float) -> float:
-        found = nct.sf(critical, df, d * root) + nct.cdf(-critical, df, d * root)
-        return float(found) - power
+    def excess(d: float) -> float:
+        return float(ncf.sf(critical, 1, df, d * d * per_unit)) - power
 
-    return float(brentq(lack, 1e-6, 20.0))
+    highest = 1.0
+    while excess(highest) < 0:
+        highest *= 2.0
+    return float(brentq(excess, 1e-6, highest))

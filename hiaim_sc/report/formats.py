@@ -26,11 +26,19 @@ def format_number(value: float, *, digits: int = 3) -> str:
     return f"{value:,.{max(digits - 1 - size, 0)}f}"
 
 
-def format_interval(low: float, high: float) -> str:
-    """Both ends of an interval: ``0.80 to 1.56``; open ends are said in words."""
-    if _is_missing(low) and _is_missing(high):
+def format_estimate(estimate: float, low: float, high: float) -> str:
+    """An estimate with its interval, as many decimals as the interval's width deserves.
+
+    >>> format_estimate(1.7333, 1.0912, 2.7534), format_estimate(0.02, 0.006, 0.086)
+    ('1.73 (1.09 to 2.75)', '0.020 (0.006 to 0.086)')
+    """
+    if _is_missing(estimate):
         return ""
-    return f"{format_number(low) or 'unknown'} to {format_number(high) or 'unknown'}"
+    if _is_missing(low) or _is_missing(high) or not high > low or math.isinf(high - low):
+        return f"{format_number(estimate)} (interval not available)"
+    decimals = min(max(2 - math.floor(math.log10(high - low)), 0), 8)
+    point, start, end = (_fixed(value, decimals) for value in (estimate, low, high))
+    return f"{point} ({start} to {end})"
 
 
 def format_p(value: float) -> str:
@@ -65,6 +73,14 @@ def format_names(names: list[str]) -> str:
 def format_amount(count: float, noun: str, plural: str = "") -> str:
     """A count with its noun in the right number: ``1 library``, ``3 libraries``."""
     return f"{format_count(count)} {noun if round(count) == 1 else plural or noun + 's'}"
+
+
+def _fixed(value: float, decimals: int) -> str:
+    """Fixed decimals, but never a 0 that is not 0; a true minus sign."""
+    text = f"{value:,.{decimals}f}"
+    if value != 0 and float(text.replace(",", "")) == 0:
+        text = f"{value:.1g}"
+    return text.replace("-", "\u2212")
 
 
 def _p_digits(value: float) -> str:

@@ -65,8 +65,9 @@ def label_endpoint(endpoint: str) -> str:
 
 
 def label_reason(reason: str) -> str:
-    """A reason in words."""
-    return REASON_LABELS.get(reason, _spaced(reason))
+    """A reason in words; a sentence, which may name a file, stays as it is."""
+    is_code = " " not in reason
+    return REASON_LABELS.get(reason, _spaced(reason) if is_code else reason)
 
 
 def label_visit(visit: str) -> str:

@@ -7,9 +7,9 @@ the same covariates, stays exact.
   smaller, it joins the smallest other stratum (ties: the first in sorted order). A level of one
   patient would take that patient out of the comparison. The pooling concerns these covariates only:
   labels are redrawn within the strata as randomised.
-- A missing baseline is set to the mean of the (pooled) stratum, or of all patients where the stratum has none;
-  with at least `MIN_LEVEL_SIZE` missing an indicator of being missing is added (White and Thompson
-  2005, doi:10.1002/sim.1981). A baseline that nobody has is left out.
+- A missing baseline is set to the mean of the (pooled) stratum, or of all patients where the
+  stratum has none; with at least `MIN_LEVEL_SIZE` missing an indicator of being missing is added
+  (White and Thompson 2005, doi:10.1002/sim.1981). A baseline that nobody has is left out.
 - Constant and collinear columns cost nothing: the covariates are the space that the columns span.
 """
 

@@ -118,8 +118,11 @@ def _critical_rank(n_a: int, n_b: int, tail: float) -> int:
 
 
 def _rank_sum_counts(n_a: int, n_b: int) -> npt.NDArray[np.float64]:
-    """Number of orders of the patients that give U = 0, 1, ... n_a n_b."""
-    top = n_a * n_b
+    """Number of orders of the patients that give U = 0, 1, ... up to half of n_a n_b.
+
+    The upper half mirrors the lower one, and floats would lose it to cancellation.
+    """
+    top = n_a * n_b // 2
     counts = np.zeros(top + 1)
     counts[0] = 1.0
     # Coefficients of the Gaussian binomial: multiply by 1 - q^(n_b + i), divide by 1 - q^i.

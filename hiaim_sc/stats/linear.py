@@ -97,7 +97,7 @@ class ArmFit:
     unit_variance
         Variance of the coefficient in units of the residual variance.
     residual_variance
-        Per column; NaN without degrees of freedom.
+        Per column; NaN without degrees of freedom, or where the covariates explain the column.
     df
         Residual degrees of freedom.
     """
@@ -121,8 +121,8 @@ def ancova(
     :math:`y = \beta_0 + \beta_1\,\mathrm{arm} + \beta_2\,\mathrm{baseline} + \sum_s \gamma_s +
     \varepsilon`; the estimate is :math:`\beta_1`. How small strata and missing baselines enter
     stands in `hiaim_sc.stats.covariates`. Everything is NaN where the covariates explain the arm
-    (one arm only, say); the error and what follows from it without a degree of freedom. The p-value
-    is NaN where the covariates explain `y`.
+    (one arm only, say); the error and what follows from it, without a degree of freedom or where
+    the covariates explain `y`.
 
     Parameters
     ----------
@@ -188,7 +188,8 @@ def fit_arm(values: FloatArray, treated: BoolArray, basis: FloatArray) -> ArmFit
     squares = (unexplained**2).sum(axis=0)
     # A perfect fit leaves rounding behind, which is no variance.
     squares = np.where(squares <= NEGLIGIBLE**2 * (values**2).sum(axis=0), 0.0, squares)
-    variance = squares / df if df > 0 else np.full(values.shape[1], np.nan)
+    known = (left**2).any(axis=0) & (df > 0)
+    variance = np.where(known, squares / max(df, 1), np.nan)
     return ArmFit(estimate, 1.0 / information, variance, df)
 
 

@@ -119,12 +119,11 @@ def rerandomisation_test(
     before = None
     if baseline is not None:
         before = real_vector(baseline, "baseline", length=len(values), missing=True)[:, None]
-    arrangements, statistics = _run(
-        values[:, None], arm_vector(arm, len(values)), before, strata, (n_draws, rng)
-    )
+    treated = arm_vector(arm, len(values))
+    arrangements, statistics = _run(values[:, None], treated, before, strata, n_draws, rng)
     n_as_extreme, n_reference = _count_as_extreme(statistics, arrangements.first)
     return Rerandomisation(
-        p_value=float(n_as_extreme[0, 0] / n_reference) if _defined(statistics)[0] else math.nan,
+        p_value=math.nan if np.isnan(statistics[0, 0]) else float(n_as_extreme[0, 0] / n_reference),
         n_arrangements=arrangements.n_possible,
         exact=arrangements.exact,
         n_draws=0 if arrangements.exact else n_reference - 1,
@@ -170,13 +169,12 @@ def max_t(
     before = None
     if baseline is not None:
         before = real_matrix(baseline, "baseline", shape=values.shape, missing=True)
-    arrangements, statistics = _run(
-        values, arm_vector(arm, len(values)), before, strata, (n_draws, rng)
-    )
+    treated = arm_vector(arm, len(values))
+    arrangements, statistics = _run(values, treated, before, strata, n_draws, rng)
     n_as_extreme, n_reference = _count_as_extreme(statistics, arrangements.first)
     p_adjusted = np.full(values.shape[1], np.nan)
     p_value = np.full(values.shape[1], np.nan)
-    tested = _defined(statistics)
+    tested = ~np.isnan(statistics[0])
     counts = n_as_extreme[:, tested]
     p_value[tested] = counts[0] / n_reference
     p_adjusted[tested] = _step_down(counts[0], counts[arrangements.first :]) / n_reference
@@ -188,16 +186,16 @@ def _run(
     treated: BoolArray,
     baseline: FloatArray | None,
     strata: npt.ArrayLike | None,
-    chance: tuple[int, np.random.Generator],
+    n_draws: int,
+    rng: np.random.Generator,
 ) -> tuple[Arrangements, FloatArray]:
     """The arrangements and the statistic of each (rows) for each endpoint (columns)."""
     codes = stratum_codes(strata, len(values))
-    n_draws = whole_number(chance[0], "n_draws", at_least=1)
     # Patients in an order of their own, so that the draws do not depend on the order given.
     keys = values if baseline is None else np.hstack([values, baseline])
     order = np.lexsort((*np.nan_to_num(keys, nan=np.inf).T, codes))
     values, treated, codes = values[order], treated[order], codes[order]
-    arrangements = arrange(treated, codes, n_draws, chance[1])
+    arrangements = arrange(treated, codes, whole_number(n_draws, "n_draws", at_least=1), rng)
     before = None if baseline is None else baseline[order]
     return arrangements, _statistics(arrangements.arms, values, before, codes)
 
@@ -230,10 +228,6 @@ def _explained(arms: FloatArray, left: FloatArray, basis: FloatArray) -> FloatAr
     if aliased[0]:
         explained[0] = math.nan
     return explained
-
-
-def _defined(statistics: FloatArray) -> BoolArray:
-    return ~np.isnan(statistics[0])
 
 
 def _count_as_extreme(statistics: FloatArray, first: int) -> tuple[IntArray, int]:

@@ -140,7 +140,11 @@ def _read_design(content: dict[str, Any]) -> Design | None:
 
 def _to_faults(error: ValidationError, lines: dict[str, int]) -> list[Fault]:
     faults = []
-    for problem in error.errors(include_url=False):
+    problems = error.errors(include_url=False)
+    at_fault = {problem["loc"][:-1] for problem in problems}
+    for problem in problems:
+        if problem["type"] == "too_short" and problem["loc"] in at_fault:
+            continue  # pydantic counts the faulty items out: a consequence of their own faults
         parts = [part for part in problem["loc"] if part != "[key]"]
         key = _dotted(parts)
         line = next((lines[name] for name in _enclosing(parts) if name in lines), 0)
@@ -151,6 +155,8 @@ def _to_faults(error: ValidationError, lines: dict[str, int]) -> list[Fault]:
         else:
             value = str(problem["input"])
             allowed = problem["msg"].removeprefix("Value error, ")
+            if problem["type"] == "string_type":
+                allowed += "; in YAML, quote words such as yes, no and numbers"
         faults.append(Fault(CONFIG, line, key, value, allowed))
     return faults
 

@@ -170,8 +170,7 @@ def _check_sealed(tables: Mapping[str, pd.DataFrame], design: Design) -> list[Fa
     faults = []
     for name, table in tables.items():
         for column in table.columns:
-            folded = table[column].str.casefold()
-            values = set(folded[folded != ""])
+            values = {value.casefold() for value in table[column].unique()} - {""}
             is_arm = len(values) > 1 and values <= arms and column != "batch"
             if column.casefold() in ("arm", "arms") or is_arm:
                 shown = ", ".join(sorted(values)[:4])

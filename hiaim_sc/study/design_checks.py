@@ -60,9 +60,9 @@ def check_design(study: Study, arms: pd.Series | None = None) -> list[Fault]:
         for contrast in contrasts:
             if aliased := _aliased_batches(contrast):
                 allowed = (
-                    f"batches that do not coincide with {contrast.column}: {contrast.name} ({where})"
-                    " cannot be told from the difference between batches; spread both groups over"
-                    " the batches"
+                    f"batches that do not coincide with {contrast.column}: {contrast.name}"
+                    f" ({where}) cannot be told from the difference between batches; spread both"
+                    " groups over the batches"
                 )
                 faults.append(Fault(LIBRARIES, 0, "batch", ", ".join(aliased), allowed))
     return sorted(faults)

@@ -115,7 +115,7 @@ class Study:
 
     def library_files(self, library_id: str) -> LibraryFiles:
         """Resolved paths of one library's files."""
-        row = self.libraries[self.libraries["library_id"] == library_id].iloc[0]
+        row = self.libraries.set_index("library_id").loc[library_id]
         roots = PathRoots.of(self.folder, self.config.data_roots)
         paths = {
             column: None if pd.isna(row[column]) else roots.locate(row[column])

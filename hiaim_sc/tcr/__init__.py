@@ -1,1 +1,18 @@
-"""tcr."""
+"""T-cell receptors: chains per cell, clones within patients, and how clones move and are shared."""
+
+from hiaim_sc.tcr.airr import build_airr, rearrangements
+from hiaim_sc.tcr.clones import define_clones, pool_receptors
+from hiaim_sc.tcr.receptors import call_receptors
+from hiaim_sc.tcr.tables import alias_clones, share_clones, tabulate_clones, track_clones
+
+__all__ = [
+    "alias_clones",
+    "build_airr",
+    "call_receptors",
+    "define_clones",
+    "pool_receptors",
+    "rearrangements",
+    "share_clones",
+    "tabulate_clones",
+    "track_clones",
+]

@@ -88,7 +88,7 @@ def _draw_tissue(axes: Axes, table: pd.DataFrame, heights: np.ndarray) -> None:
             label=compartment,
         )
     for height, total in zip(heights, totals, strict=True):
-        note = f"{format_count(total)}" if total else "no sample"
+        note = f"{format_count(total)}" if total else "no cells"
         place = 101 if total else 1
         axes.text(place, height, note, va="center", fontsize=6.8, color=MUTED)
     axes.set_xlim(0, 100)

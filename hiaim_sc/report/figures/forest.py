@@ -12,12 +12,12 @@ from hiaim_sc.report.contrasts import split_contrast
 from hiaim_sc.report.effects import Effect, back_transform
 from hiaim_sc.report.formats import (
     format_count,
-    format_interval,
-    format_number,
+    format_estimate,
     format_p_cell,
 )
 from hiaim_sc.report.labels import capitalise, label_endpoint, label_place, label_reason
 from hiaim_sc.report.palette import INK, KEPT, MUTED
+from hiaim_sc.report.values import read_flag, read_number, read_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ _KINDS: Final = {
     "difference": "Difference of means",
 }
 _WIDEST: Final = 64.0
-_COLUMNS: Final = (0.02, 0.30, 0.86)
+_COLUMNS: Final = (0.02, 0.34, 0.90)
 
 
 @styled
@@ -57,7 +57,7 @@ def forest(comparisons: pd.DataFrame) -> Figure:
     sizes = [len(members) + 1.6 for _, members in groups]
     figure = new_figure(height=0.9 + 0.34 * sum(sizes), width=11.0)
     panels = figure.subplots(
-        len(groups), 2, squeeze=False, height_ratios=sizes, width_ratios=(1.35, 1)
+        len(groups), 2, squeeze=False, height_ratios=sizes, width_ratios=(1.2, 1)
     )
     ratio_limits = _limits([effect for effect in effects if effect.null == 1.0])
     for (axes, words), (kind, members) in zip(panels, groups, strict=True):
@@ -67,7 +67,7 @@ def forest(comparisons: pd.DataFrame) -> Figure:
         axes.set_title(_title(kind, rows))
         _write_panel(words, [rows[i] for i in members], chosen, axes.get_ylim())
     _head_columns(panels[0, 1], rows)
-    if any(_is_true(row["blinded"]) for row in rows):
+    if any(read_flag(row["blinded"]) for row in rows):
         mark_blinded(figure)
     return figure
 
@@ -91,7 +91,7 @@ def _draw_panel(
     axes.axvline(null, color=MUTED, linewidth=1)
     for y, (row, effect) in enumerate(zip(rows, effects, strict=True)):
         if np.isfinite(effect.estimate):
-            _draw_effect(axes, y, effect, limits, is_tested=np.isfinite(_number(row["p_perm"])))
+            _draw_effect(axes, y, effect, limits, is_tested=np.isfinite(read_number(row["p_perm"])))
     axes.set_yticks(range(len(rows)), _row_labels(rows))
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", left=False)
@@ -172,21 +172,20 @@ def _write_panel(
 def _write_columns(axes: Axes, y: int, row: dict[str, Any], effect: Effect) -> None:
     place = axes.get_yaxis_transform()
     if not np.isfinite(effect.estimate):
-        reason = label_reason(str(row["reason_empty"] or "no estimate"))
+        reason = label_reason(read_text(row["reason_empty"]) or "no estimate")
         axes.text(
             _COLUMNS[1], y, f"not compared: {reason}", transform=place, va="center", color=MUTED
         )
         values = [_per_arm(row), "", ""]
     else:
-        interval = format_interval(effect.low, effect.high)
-        p = format_p_cell(_number(row["p_perm"])) or "no test"
-        values = [_per_arm(row), f"{format_number(effect.estimate)}  ({interval})", p]
+        p = format_p_cell(read_number(row["p_perm"])) or "no test"
+        values = [_per_arm(row), format_estimate(effect.estimate, effect.low, effect.high), p]
     for x, value in zip(_COLUMNS, values, strict=True):
         axes.text(x, y, value, transform=place, va="center")
 
 
 def _per_arm(row: dict[str, Any]) -> str:
-    counts = (format_count(_number(row[name])) or "0" for name in ("n_treated", "n_reference"))
+    counts = (format_count(read_number(row[name])) or "0" for name in ("n_treated", "n_reference"))
     return " / ".join(counts)
 
 
@@ -196,11 +195,3 @@ def _head_columns(axes: Axes, rows: list[dict[str, Any]]) -> None:
     heads = (f"patients\n{treated} / {reference}", "estimate (95 % interval)", "p")
     for x, head in zip(_COLUMNS, heads, strict=True):
         axes.text(x, 1.02, head, transform=axes.transAxes, va="bottom", color=MUTED, fontsize=8)
-
-
-def _number(value: Any) -> float:
-    return float("nan") if value is None or value == "" else float(value)
-
-
-def _is_true(value: Any) -> bool:
-    return value is True or str(value) == "True"

@@ -1,0 +1,58 @@
+"""Where each figure stands in the report, and what it shows in words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# file name -> section, caption. The order is that of the report; other figures come last.
+FIGURES: Final = {
+    "sample_flow": (
+        "came_in",
+        "Samples left after each step, by tissue and visit. Grey is lost at that step; the reason "
+        "stands below the bar.",
+    ),
+    "library_qc": (
+        "left_out",
+        "Cell barcodes of each library, kept and left out by first reason, and its key numbers. "
+        "Orange names passed with a warning, red ones were left out.",
+    ),
+    "identity": (
+        "left_out",
+        "Overlap of T cell clones between samples. Framed blocks are one patient's own samples. "
+        "Red squares outside a frame are overlaps of 0.01 or more between two patients: a "
+        "possible swap or contamination.",
+    ),
+    "umap_cell_type": (
+        "cells",
+        "Every cell that passed quality control, placed by gene expression and coloured by type.",
+    ),
+    "umap_tissue": ("cells", "The same cells by tissue."),
+    "umap_batch": (
+        "cells",
+        "The same cells by batch. Batches should mix within a cell type.",
+    ),
+    "composition": (
+        "cells",
+        "What each sample is made of, patient by patient. Numbers: cells that passed quality "
+        "control.",
+    ),
+    "clone_tracking": (
+        "clones",
+        "The eight largest clones of each patient (two cells or more) over visits. Within a "
+        "patient one colour is one clone in all tissues; colours mean nothing across patients.",
+    ),
+    "antigens": (
+        "antigens",
+        "Cells that passed quality control and were called specific, per antigen and patient.",
+    ),
+    "forest": (
+        "arms",
+        "Differences between arms with 95 % intervals. A hollow point has too few patients for a "
+        "test. An interval that crosses the line is compatible with no difference.",
+    ),
+    "paired_lines": (
+        "arms",
+        "Each patient's own course (thin) and the median (thick), all patients together: this "
+        "figure knows no arm.",
+    ),
+}

@@ -1,0 +1,205 @@
+"""The report: one HTML file that needs no server, no network and no script."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from hiaim_sc.report import sentences, views
+from hiaim_sc.report.canvas import render_svg
+from hiaim_sc.report.catalogue import FIGURES
+from hiaim_sc.report.formats import format_amount, format_count, format_percent
+from hiaim_sc.report.labels import capitalise
+from hiaim_sc.report.summary import ReleaseCounts, count_release
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+_PERCENT_OF_CELLS: Final = "{kept} of {read} cell barcodes ({share}) passed quality control."
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """All that the report shows.
+
+    Attributes
+    ----------
+    study, release_id, made_on
+        For the header; `made_on` is shown as it is.
+    blinded
+        Whether the arm labels are random.
+    tables
+        Every table of ``names.RELEASE_TABLES``.
+    figures
+        By file name; those of `FIGURES` stand in their section, others at the end.
+    tissues
+        In the design's order.
+    facts
+        Name -> value for "Methods and versions": code version, digests, seeds, what was reused.
+    versions
+        Library -> version.
+    config_text
+        The settings in force, as YAML.
+    """
+
+    study: str
+    release_id: str
+    made_on: str
+    blinded: bool
+    tables: Mapping[str, pd.DataFrame]
+    figures: Mapping[str, Figure]
+    tissues: tuple[str, ...]
+    facts: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    config_text: str = ""
+
+
+def render_report(release: ReportData) -> str:
+    """The report as one HTML document; pictures and style are inside it.
+
+    Parameters
+    ----------
+    release
+        Tables, figures and what is known of the run.
+    """
+    environment = Environment(
+        loader=PackageLoader("hiaim_sc.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("report.html.j2")
+    counts = count_release(release.tables)
+    return template.render(
+        release=release,
+        tiles=_tiles(counts, release.tables),
+        first_screen=_first_screen(counts, release.tables),
+        statements=_statements(release.tables["comparisons"]),
+        figures=_place_figures(release.figures),
+        views=_place_views(release),
+    )
+
+
+def _tiles(counts: ReleaseCounts, tables: Mapping[str, pd.DataFrame]) -> list[tuple[str, str]]:
+    """Number and what it counts, for the head of the first screen."""
+    used = counts.n_libraries - counts.n_quarantined
+    n_tested = int(tables["comparisons"]["p_perm"].notna().sum())
+    return [
+        (format_count(counts.n_patients), "patients"),
+        (
+            f"{format_count(counts.n_samples_used)} of {format_count(counts.n_samples_expected)}",
+            "expected samples with data",
+        ),
+        (f"{format_count(used)} of {format_count(counts.n_libraries)}", "libraries used"),
+        (format_count(counts.n_cells_kept), "cells used"),
+        (format_count(counts.n_clones), "T cell clones"),
+        (format_count(n_tested), "comparisons tested"),
+    ]
+
+
+def _first_screen(
+    counts: ReleaseCounts, tables: Mapping[str, pd.DataFrame]
+) -> list[tuple[str, list[str]]]:
+    """Heading and sentences of each part of the summary."""
+    comparisons = tables["comparisons"]
+    missing = sentences.describe_losses(
+        counts.sample_losses, total=counts.n_samples_expected, noun="expected sample"
+    )
+    share = format_percent(counts.n_cells_kept / max(counts.n_cells_read, 1))
+    cells = _PERCENT_OF_CELLS.format(
+        kept=format_count(counts.n_cells_kept),
+        read=format_count(counts.n_cells_read),
+        share=share,
+    )
+    arms = [
+        sentences.summarise_comparisons(comparisons),
+        sentences.describe_prespecification(comparisons),
+        sentences.describe_power(comparisons),
+    ]
+    return [
+        ("What came in, and what is missing", [missing, _libraries_sentence(counts), cells]),
+        ("What differs between arms, and how sure that is", list(filter(None, arms))),
+    ]
+
+
+def _libraries_sentence(counts: ReleaseCounts) -> str:
+    libraries = format_amount(counts.n_libraries, "library", "libraries")
+    if counts.n_quarantined == 0:
+        return f"All of {libraries} could be used."
+    were = "was" if counts.n_quarantined == 1 else "were"
+    return (
+        f"{format_count(counts.n_quarantined)} of {libraries} {were} left out; the reason is below."
+    )
+
+
+def _statements(comparisons: pd.DataFrame) -> list[str]:
+    """A sentence per comparison: those with evidence first, those never made last."""
+    rows = comparisons.to_dict("records")
+    order = sorted(
+        range(len(rows)),
+        key=lambda i: (
+            not sentences.gives_evidence(rows[i]),
+            rows[i]["p_perm"] != rows[i]["p_perm"],
+            rows[i]["estimate"] != rows[i]["estimate"],
+            i,
+        ),
+    )
+    return [sentences.describe_comparison(rows[i]) for i in order]
+
+
+def _place_figures(figures: Mapping[str, Figure]) -> dict[str, list[dict[str, str]]]:
+    """Per section the figures as data URIs with caption and text for those who cannot see them."""
+    placed: dict[str, list[dict[str, str]]] = {section: [] for section, _ in FIGURES.values()}
+    placed["other"] = []
+    for name in (*FIGURES, *sorted(set(figures) - set(FIGURES))):
+        if name not in figures:
+            continue
+        section, caption = FIGURES.get(name, ("other", capitalise(name.replace("_", " ")) + "."))
+        content = base64.b64encode(render_svg(figures[name])).decode("ascii")
+        placed[section].append(
+            {"name": name, "caption": caption, "uri": f"data:image/svg+xml;base64,{content}"}
+        )
+    return placed
+
+
+def _place_views(release: ReportData) -> dict[str, list[views.View]]:
+    """Per section the tables that have rows."""
+    tables = release.tables
+    placed: dict[str, list[views.View]] = {
+        "left_out": [
+            views.view_library_problems(tables["libraries_qc"]),
+            views.view_libraries(tables["libraries_qc"]),
+            views.view_missing_values(tables["endpoints"]),
+            views.view_identity(tables["identity_checks"]),
+        ],
+        "cells": [views.view_cell_types(tables["cells"])],
+        "clones": [
+            views.view_tracking(tables["clone_tracking"]),
+            views.view_clones(tables["clones"], list(release.tissues)),
+        ],
+        "antigens": [
+            views.view_antigens(tables["specificity"], tables["cells"]),
+            _as_it_is(tables, "bulk_responses", "Responses in bulk DNA-barcode screens."),
+            _as_it_is(tables, "database_matches", "Clones found in public databases."),
+        ],
+        "arms": [
+            views.view_comparisons(tables["comparisons"]),
+            _as_it_is(tables, "sensitivity", "The same comparisons under other settings."),
+            _as_it_is(tables, "missing_data", "What missing values could change."),
+            _as_it_is(tables, "deviations", "Deviations from the frozen analysis plan."),
+            _as_it_is(tables, "agreement", "Agreement between ways of measuring."),
+            _as_it_is(tables, "differential_expression", "Genes by arm, descriptive."),
+        ],
+    }
+    return {section: [view for view in found if view.rows] for section, found in placed.items()}
+
+
+def _as_it_is(tables: Mapping[str, Any], name: str, caption: str) -> views.View:
+    return views.view_table(tables[name], caption)

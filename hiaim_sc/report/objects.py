@@ -1,0 +1,246 @@
+"""The cohort as objects that scanpy, scirpy, muon and CELLxGENE read."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from hiaim_sc.errors import HiaimError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from anndata import AnnData
+    from mudata import MuData
+
+# obs of the cohort object, in this order; columns of `cells` beyond these follow. Never an arm.
+_OBS: Final = (
+    "patient_id",
+    "sample_id",
+    "library_id",
+    "cell_barcode",
+    "visit",
+    "tissue",
+    "session_phase",
+    "batch",
+)
+_TARGET_SUM: Final = 1e4
+_REQUIRED_AIRR: Final = (
+    "sequence_id",
+    "sequence",
+    "rev_comp",
+    "productive",
+    "v_call",
+    "d_call",
+    "j_call",
+    "sequence_alignment",
+    "germline_alignment",
+    "junction",
+    "junction_aa",
+    "v_cigar",
+    "d_cigar",
+    "j_cigar",
+)
+_FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+class UnknownCellsError(HiaimError):
+    """An object has cells that the release's table of cells does not have."""
+
+
+def build_cohort_object(
+    selected: AnnData,
+    embedding: AnnData | None,
+    cells: pd.DataFrame,
+    airr: AnnData | None = None,
+    antigen_counts: Mapping[str, AnnData] | None = None,
+    specificity: pd.DataFrame | None = None,
+) -> MuData:
+    """The cohort as MuData: modality gex, and airr and dna where there are any. No arm in it.
+
+    Parameters
+    ----------
+    selected
+        Counts of the selected genes, QC-passing cells of all libraries; `obs["total_counts"]` are
+        the totals over all genes. `obs_names` = ``<library_id>_<cell_barcode>`` everywhere.
+    embedding
+        Its `obsm` and `obs["leiden"]` are taken over, matched by name.
+    cells
+        Release table `cells`.
+    airr
+        scirpy's object; `obsm["airr"]` is kept.
+    antigen_counts
+        library_id -> cells x dna_barcodes; the barcodes of all libraries are joined, absent is 0.
+    specificity
+        Release table `specificity`; a cell's antigens are joined with ``;`` in `obs["antigen"]`.
+
+    Returns
+    -------
+    `gex.X` is log1p of counts per 10,000 (float32 CSR) and `gex.layers["counts"]` the counts; `obs`
+    has the columns of `cells` for each cell, text as plain objects with "" for missing.
+    """
+    import mudata
+
+    known = _index_cells(cells, selected.obs)
+    modalities = {"gex": _build_gex(selected, embedding, known)}
+    # a tag or a contig without a cell is no cell of the cohort: counted in uns, not kept
+    if airr is not None:
+        modalities["airr"] = _build_airr(airr, known)
+    if antigen_counts:
+        modalities["dna"] = _build_dna(antigen_counts, known, specificity)
+    with mudata.set_options(pull_on_update=False):
+        return mudata.MuData(modalities)
+
+
+def write_cohort(mdata: MuData, path: Path) -> None:
+    """Write the cohort as .h5mu, compressed; muon and scirpy read it with their `read_h5mu`."""
+    mdata.write(str(path), compression="gzip")
+
+
+def write_cellxgene(gex: AnnData, path: Path, *, title: str = "") -> None:
+    """Write gene expression as .h5ad in CELLxGENE's names.
+
+    `donor_id` is patient_id, `suspension_type` is cell, `var["feature_name"]` the symbol; counts
+    are in `raw.X`, normalised values in `X`, the picture in `obsm["X_umap"]`. Ontology terms are
+    not filled in, so it opens in the explorer but is no submission.
+    """
+    import anndata
+
+    obs = pd.DataFrame(gex.obs).rename(columns={"patient_id": "donor_id"})
+    obs = obs.assign(suspension_type="cell")
+    var = pd.DataFrame(gex.var).rename(columns={"symbol": "feature_name"})
+    counts = sp.csr_matrix(gex.layers["counts"]).astype(np.float32)
+    found = anndata.AnnData(X=gex.X, obs=obs, var=var, obsm=dict(gex.obsm))
+    found.raw = anndata.AnnData(X=counts, obs=obs[[]], var=var)
+    found.uns["title"] = title
+    if "X_umap" in found.obsm:
+        found.uns["default_embedding"] = "X_umap"
+    found.write_h5ad(path, compression="gzip")
+
+
+def write_airr(rearrangements: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Write one AIRR rearrangement table per sample, ``<sample_id>.tsv``.
+
+    Fields that the standard requires come first, empty where not known; booleans are ``T`` and
+    ``F``; a sample without rearrangements has a header only.
+
+    Parameters
+    ----------
+    rearrangements
+        sample_id -> rows in AIRR fields.
+    folder
+        Made where absent.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for sample_id, table in rearrangements.items():
+        if not _FILE_NAME.fullmatch(sample_id):
+            message = f"sample_id {sample_id!r} cannot be a file name"
+            raise HiaimError(message)
+        rest = [name for name in table.columns if name not in _REQUIRED_AIRR]
+        found = table.reindex(columns=[*_REQUIRED_AIRR, *rest]).astype(object)
+        found = found.replace({True: "T", False: "F"})
+        found.to_csv(
+            folder / f"{sample_id}.tsv", sep="\t", index=False, na_rep="", lineterminator="\n"
+        )
+
+
+def _index_cells(cells: pd.DataFrame, selected: pd.DataFrame) -> pd.DataFrame:
+    """Cells by object name, text as plain objects; the batch comes from the selected cells."""
+    found = cells.copy()
+    found.index = pd.Index(
+        (found["library_id"].astype(str) + "_" + found["cell_barcode"].astype(str)).astype(object)
+    )
+    batches = selected.drop_duplicates("library_id").set_index("library_id")["batch"]
+    found["batch"] = found["library_id"].map(batches.astype(object))
+    order = [*_OBS, *(name for name in found.columns if name not in _OBS)]
+    return found[order].apply(_plain_text)
+
+
+def _plain_text(column: pd.Series) -> pd.Series:
+    """Text as object str with "" for missing: what every version of the readers understands."""
+    dtype = column.dtype
+    is_text = pd.api.types.is_object_dtype(dtype) or pd.api.types.is_string_dtype(dtype)
+    if not (is_text or isinstance(dtype, pd.CategoricalDtype)):
+        return column
+    return column.astype(object).where(column.notna(), "").astype(str).astype(object)
+
+
+def _select(known: pd.DataFrame, names: pd.Index) -> pd.DataFrame:
+    positions = known.index.get_indexer(names)
+    if (positions < 0).any():
+        absent = names[positions < 0]
+        message = f"{len(absent)} cells are not in the table of cells, first {absent[0]!r}"
+        raise UnknownCellsError(message)
+    return known.iloc[positions].copy()
+
+
+def _build_gex(selected: AnnData, embedding: AnnData | None, known: pd.DataFrame) -> AnnData:
+    import anndata
+
+    counts = sp.csr_matrix(selected.X).astype(np.int32)
+    totals = selected.obs["total_counts"].to_numpy(dtype=float)
+    scale = np.divide(_TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0)
+    normalised = sp.csr_matrix(sp.diags_array(scale) @ counts.astype(np.float64)).log1p()
+    gex = anndata.AnnData(
+        X=sp.csr_matrix(normalised.astype(np.float32)),
+        obs=_select(known, selected.obs_names),
+        var=pd.DataFrame(selected.var).apply(_plain_text),
+        layers={"counts": counts},
+    )
+    gex.uns["log1p"] = {"base": None}
+    if embedding is not None:
+        positions = embedding.obs_names.get_indexer(gex.obs_names)
+        if (positions < 0).any():
+            message = f"{int((positions < 0).sum())} selected cells have no embedding"
+            raise UnknownCellsError(message)
+        for name, values in embedding.obsm.items():
+            gex.obsm[name] = np.asarray(values)[positions]
+        gex.obs["leiden"] = _plain_text(embedding.obs["leiden"].iloc[positions]).to_numpy()
+    return gex
+
+
+def _build_airr(airr: AnnData, known: pd.DataFrame) -> AnnData:
+    found = airr[airr.obs_names.isin(known.index)].copy()
+    found.uns["n_cells_left_out"] = airr.n_obs - found.n_obs
+    own = pd.DataFrame(found.obs).apply(_plain_text)
+    obs = _select(known, found.obs_names)
+    extra = [name for name in own.columns if name not in obs.columns]
+    found.obs = obs.join(own[extra])
+    return found
+
+
+def _build_dna(
+    antigen_counts: Mapping[str, AnnData], known: pd.DataFrame, specificity: pd.DataFrame | None
+) -> AnnData:
+    import anndata
+
+    antigens = sorted({name for one in antigen_counts.values() for name in one.var_names})
+    blocks, names = [], []
+    for library_id, one in sorted(antigen_counts.items()):
+        columns = pd.Index(antigens).get_indexer(one.var_names)
+        block = sp.coo_matrix(one.X)
+        shape = (one.n_obs, len(antigens))
+        blocks.append(sp.csr_matrix((block.data, (block.row, columns[block.col])), shape=shape))
+        names += [f"{library_id}_{name}" for name in one.obs_names]
+    index = pd.Index(names, dtype=object)
+    is_known = index.isin(known.index)
+    obs = _select(known, index[is_known])
+    obs["antigen"] = _join_antigens(specificity, obs.index)
+    counts = sp.csr_matrix(sp.vstack(blocks)).astype(np.int32)[is_known]
+    var = pd.DataFrame(index=pd.Index(antigens, dtype=object))
+    dna = anndata.AnnData(X=counts.astype(np.float32), obs=obs, var=var, layers={"counts": counts})
+    dna.uns["n_cells_left_out"] = int((~is_known).sum())
+    return dna
+
+
+def _join_antigens(specificity: pd.DataFrame | None, names: pd.Index) -> np.ndarray:
+    if specificity is None or specificity.empty:
+        return np.full(len(names), "", dtype=object)
+    keys = specificity["library_id"].astype(str) + "_" + specificity["cell_barcode"].astype(str)
+    called = specificity["dna_barcode"].astype(str).groupby(keys).agg(lambda x: ";".join(sorted(x)))
+    return called.reindex(names).fillna("").to_numpy(dtype=object)

@@ -1,0 +1,105 @@
+"""Receptors as others read them: scirpy's object and the AIRR rearrangement table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+_FIELDS = (
+    "locus",
+    "v_call",
+    "d_call",
+    "j_call",
+    "c_call",
+    "junction",
+    "junction_aa",
+    "productive",
+    "umi_count",
+    "consensus_count",
+)
+# Required by the AIRR rearrangement schema; contig tables of Cell Ranger hold no alignments.
+_REQUIRED_EMPTY = (
+    "sequence",
+    "sequence_alignment",
+    "germline_alignment",
+    "v_cigar",
+    "d_cigar",
+    "j_cigar",
+)
+
+
+def build_airr(contigs: pd.DataFrame, obs: pd.DataFrame) -> AnnData:
+    """Receptors as scirpy holds them: ``obsm["airr"]``, a record per chain and cell.
+
+    Parameters
+    ----------
+    contigs
+        Of all libraries, with ``library_id``.
+    obs
+        A row per cell that is to be in the object, indexed ``<library_id>_<cell_barcode>``.
+
+    Returns
+    -------
+    AnnData without X. ``scirpy.pp.index_chains`` adds chain indices where a tool needs them.
+    """
+    import awkward as ak
+    import numpy as np
+    from anndata import AnnData
+
+    cell = contigs["library_id"] + "_" + contigs["cell_barcode"]
+    chains = contigs.assign(cell=cell)[cell.isin(obs.index).to_numpy()]
+    chains = chains.sort_values(["cell", "contig_id"], ignore_index=True)
+    n_chains = chains["cell"].value_counts().reindex(obs.index, fill_value=0)
+    position = pd.Series(range(len(obs)), index=obs.index)
+    chains = chains.iloc[position[chains["cell"]].argsort(kind="stable")]
+    columns = {name: _as_array(chains[name]) for name in _FIELDS}
+    records = ak.unflatten(ak.zip(columns, depth_limit=1), np.asarray(n_chains))
+    return AnnData(X=None, obs=obs, obsm={"airr": records})
+
+
+def _as_array(values: pd.Series) -> object:
+    import awkward as ak
+
+    if values.dtype == bool or pd.api.types.is_integer_dtype(values):
+        return ak.from_numpy(values.to_numpy())
+    filled = values.astype(object).where(values.notna(), None)
+    # an empty column would have no type, and could not be written
+    array = ak.from_iter([*filled, "text"])[:-1] if len(filled) == 0 else ak.from_iter(filled)
+    return array
+
+
+def rearrangements(contigs: pd.DataFrame, clone_cells: pd.DataFrame) -> pd.DataFrame:
+    """Contigs as an AIRR rearrangement table.
+
+    Parameters
+    ----------
+    contigs
+        Of all libraries, with ``library_id``.
+    clone_cells
+        As `define_clones` returns them; gives ``clone_id``, our ``clone_key``.
+
+    Returns
+    -------
+    A row per contig, with the schema's required fields, of which those about alignments are empty.
+
+    References
+    ----------
+    Vander Heiden et al. 2018, Front Immunol 9:2206, doi:10.3389/fimmu.2018.02206.
+    """
+    cell = ["library_id", "cell_barcode"]
+    table = contigs.merge(clone_cells[[*cell, "clone_key"]], on=cell, how="left")
+    found = pd.DataFrame(
+        {
+            "sequence_id": table["library_id"] + "_" + table["contig_id"],
+            "cell_id": table["library_id"] + "_" + table["cell_barcode"],
+            "clone_id": table["clone_key"],
+            "rev_comp": False,
+            **{name: table[name] for name in _FIELDS},
+            **dict.fromkeys(_REQUIRED_EMPTY, ""),
+        }
+    )
+    return found.sort_values("sequence_id", ignore_index=True)

@@ -1,0 +1,256 @@
+"""Figures: what they count is right, and the same input draws the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hiaim_sc.names import COARSE_OF_CELL_TYPE, RELEASE_TABLES
+from hiaim_sc.report import figures
+from hiaim_sc.report.canvas import render_png, render_svg
+from hiaim_sc.report.figures.antigens import tabulate_antigens
+from hiaim_sc.report.figures.clone_tracking import tabulate_frequencies
+from hiaim_sc.report.figures.composition import tabulate_composition
+from hiaim_sc.report.figures.identity import tabulate_overlap
+from hiaim_sc.report.figures.library_qc import count_cell_losses
+from hiaim_sc.report.figures.sample_flow import tabulate_steps
+from hiaim_sc.report.palette import CELL_TYPE_COLOURS, pick_arm_colours
+
+DESIGN = {"tissues": ("blood", "tumor"), "visits": ("baseline", "week6")}
+
+
+def texts_of(figure):
+    found = [text.get_text() for axes in figure.axes for text in axes.texts]
+    found += [tick.get_text() for axes in figure.axes for tick in axes.get_yticklabels()]
+    return [*found, *(axes.get_title(loc="left") for axes in figure.axes)]
+
+
+def shown_on(figure):
+    return "\n".join([*texts_of(figure), *(text.get_text() for text in figure.texts)])
+
+
+@pytest.fixture(scope="module")
+def drawn(tables, points):
+    return figures.draw_figures(tables, points, **DESIGN)
+
+
+def test_every_figure_of_a_release_is_drawn(drawn):
+    assert set(drawn) == {
+        "sample_flow", "library_qc", "identity", "composition", "clone_tracking", "antigens",
+        "forest", "paired_lines", "umap_cell_type", "umap_tissue", "umap_batch",
+    }  # fmt: skip
+
+
+def test_empty_tables_give_figures_that_say_so():
+    empty = {name: pd.DataFrame(columns=list(columns)) for name, columns in RELEASE_TABLES.items()}
+    points = figures.tabulate_points(None, empty["cells"], pd.Series(dtype=object))
+    found = figures.draw_figures(empty, points, **DESIGN)
+    assert all(len(figure.texts) == 1 and not figure.axes for figure in found.values())
+
+
+def test_files_are_the_same_each_time_whatever_the_users_settings(tables, tmp_path):
+    digests = []
+    for name, size in (("a", 9.0), ("b", 21.0)):
+        with mpl.rc_context({"font.size": size, "svg.hashsalt": name}):
+            figure = figures.forest(tables["comparisons"])
+            figures.write_figure(figure, tmp_path / name, "forest")
+        files = sorted((tmp_path / name).iterdir())
+        assert [file.name for file in files] == ["forest.png", "forest.svg"]
+        digests.append([hashlib.sha256(file.read_bytes()).hexdigest() for file in files])
+    assert digests[0] == digests[1]
+    assert b"<dc:date>" not in (tmp_path / "a" / "forest.svg").read_bytes()
+
+
+def test_drawing_leaves_the_users_settings_alone(tables):
+    before = dict(mpl.rcParams)
+    render_png(figures.forest(tables["comparisons"]))
+    assert dict(mpl.rcParams) == before
+
+
+def test_points_are_pixels_in_svg(points):
+    svg = render_svg(figures.umap(points, colour_by="cell_type"))
+    assert b"data:image/png;base64" in svg
+    assert len(svg) < 60 * len(points)
+
+
+def test_umap_legend_counts_every_cell(points):
+    figure = figures.umap(points, colour_by="tissue")
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    expected = points["tissue"].value_counts()
+    assert legend == [f"{name} ({n:,})" for name, n in expected.items()]
+
+
+def test_points_join_positions_to_cells_by_name():
+    from anndata import AnnData
+
+    cells = pd.DataFrame(
+        {
+            "library_id": ["L1", "L1", "L2"],
+            "cell_barcode": ["A", "B", "A"],
+            "qc_pass": [True, False, True],
+            "cell_type": ["B", "NK", "T"],
+            "tissue": ["blood", "blood", "tumor"],
+        }
+    )
+    obs = pd.DataFrame(index=["L2_A", "L1_A"])
+    embedding = AnnData(obs=obs, obsm={"X_umap": np.array([[1.0, 2.0], [3.0, 4.0]])})
+    points = figures.tabulate_points(embedding, cells, pd.Series({"L1": "run1", "L2": "run2"}))
+    assert points.loc["L2_A"].tolist() == [1.0, 2.0, "T", "tumor", "run2"]
+    assert points.loc["L1_A"].tolist() == [3.0, 4.0, "B", "blood", "run1"]
+
+
+def test_steps_subtract_every_reason_once():
+    rows = pd.DataFrame(
+        [
+            ("collected", 8, 6, 1, "died"),
+            ("collected", 8, 6, 1, "withdrew"),
+            ("sequenced", 6, 5, 1, "not_yet_sequenced"),
+        ],
+        columns=["step", "n_in", "n_out", "n_lost", "reason"],
+    )
+    assert tabulate_steps(rows) == [
+        ("expected", 8, ""),
+        ("collected", 6, "1 died, 1 withdrew"),
+        ("sequenced", 5, "1 not yet sequenced"),
+    ]
+    assert tabulate_steps(rows.iloc[::-1])[2] == ("sequenced", 5, "1 not yet sequenced")
+
+
+def test_sample_flow_says_the_reasons(drawn):
+    assert "lost: 1 lesion unsafe to biopsy, 1 died" in texts_of(drawn["sample_flow"])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from(["", "doublet", "low_counts;high_mt", "new"]), min_size=1))
+def test_each_cell_barcode_is_counted_once(reasons):
+    cells = pd.DataFrame({"library_id": "L", "qc_reason": reasons})
+    cells["qc_pass"] = cells["qc_reason"] == ""
+    losses = count_cell_losses(cells).loc["L"]
+    assert losses.sum() == len(reasons)
+    assert losses["kept"] == reasons.count("")
+    assert losses["low_counts"] == reasons.count("low_counts;high_mt")
+    assert losses["high_mt"] == 0
+
+
+def test_quarantined_libraries_keep_their_row(drawn):
+    assert " left out: see the table" in texts_of(drawn["library_qc"])
+    assert "L_P07_tumor_baseline" in texts_of(drawn["library_qc"])
+
+
+def test_composition_counts_kept_cells_only(tables):
+    cells = tables["cells"]
+    counts = tabulate_composition(cells)
+    assert counts.to_numpy().sum() == cells["qc_pass"].sum()
+    sample = cells[(cells["sample_id"] == "P01_blood_week6") & cells["qc_pass"]]
+    found = counts.loc[("P01", "blood", "week6", "rest")]
+    assert found["NK"] == (sample["cell_type_coarse"] == "NK").sum() > 0
+
+
+def test_clone_shares_add_up_over_libraries_of_a_sample():
+    clones = pd.DataFrame(
+        [("P", "blood", "v", "rest", "L1", "a", 3), ("P", "blood", "v", "rest", "L2", "a", 1),
+         ("P", "blood", "v", "rest", "L2", "b", 4), ("P", "blood", "v", "post_bout", "L3", "b", 9)],
+        columns=[
+            "patient_id", "tissue", "visit", "session_phase", "library_id", "clone_key", "n_cells"
+        ],
+    )  # fmt: skip
+    shares = tabulate_frequencies(clones).set_index("clone_key")["share"]
+    assert shares.to_dict() == {"a": 0.5, "b": 0.5}
+
+
+def test_only_some_of_many_patients_are_drawn_and_the_title_says_so(tables):
+    clones = tables["clones"]
+    many = pd.concat(
+        [clones.assign(patient_id=clones["patient_id"] + suffix) for suffix in ("a", "b")]
+    )
+    figure = figures.clone_tracking(many, **DESIGN)
+    assert "12 of 16 patients" in figure.get_suptitle()
+
+
+def test_overlap_is_symmetric_with_absent_pairs_at_zero():
+    sharing = pd.DataFrame([("b", "a", True, 1, 0.1, 0.4)], columns=list(RELEASE_TABLES["sharing"]))
+    samples = pd.DataFrame({"sample_id": ["b", "a", "c"], "patient_id": ["P1", "P1", "P0"]})
+    matrix = tabulate_overlap(sharing, samples)
+    assert list(matrix) == ["c", "a", "b"]
+    assert matrix.loc["a", "b"] == matrix.loc["b", "a"] == 0.4
+    assert matrix.loc["c", "a"] == 0.0
+    assert np.isnan(np.diag(matrix)).all()
+
+
+def test_overlap_between_patients_is_marked():
+    sharing = pd.DataFrame(
+        [("a", "c", False, 9, 0.3, 0.2)], columns=list(RELEASE_TABLES["sharing"])
+    )
+    samples = pd.DataFrame({"sample_id": ["a", "c"], "patient_id": ["P1", "P2"]})
+    marks = figures.identity(sharing, samples).axes[0].lines[0].get_xydata()
+    assert sorted(map(tuple, marks)) == [(0.0, 1.0), (1.0, 0.0)]
+
+
+def test_antigens_count_cells_that_pass(tables):
+    counts = tabulate_antigens(tables["specificity"], tables["cells"])
+    passed = tables["specificity"].query("qc_pass")
+    assert counts.sum(axis=1).to_dict() == passed["dna_barcode"].value_counts().to_dict()
+    assert list(counts.index) == list(passed["dna_barcode"].value_counts().index)
+
+
+def test_forest_shows_back_transformed_estimates_patients_and_reasons(drawn):
+    words = texts_of(drawn["forest"])
+    assert "1.73 (1.09 to 2.75)" in words
+    assert "3 / 4" in words
+    assert "no test" in words
+    assert "not compared: too few patients" in words
+
+
+def test_forest_is_marked_only_when_blinded(tables):
+    comparisons = tables["comparisons"]
+    assert "BLINDED" not in shown_on(figures.forest(comparisons))
+    assert "BLINDED" in shown_on(figures.forest(comparisons.assign(blinded=True)))
+
+
+def test_forest_points_stand_at_the_estimate(tables):
+    one = tables["comparisons"].iloc[:1]
+    marks = [line for line in figures.forest(one).axes[0].lines if line.get_marker() == "s"]
+    assert marks[0].get_xdata() == pytest.approx(np.exp(one["estimate"].iloc[0]))
+
+
+def test_paired_lines_know_arms_only_when_told(tables):
+    arms = pd.Series({f"P{i:02d}": ("control", "exercise")[i % 2] for i in range(1, 9)})
+    plain = figures.paired_lines(tables["endpoints"], visits=DESIGN["visits"])
+    told = figures.paired_lines(tables["endpoints"], visits=DESIGN["visits"], arms=arms)
+    assert not plain.legends
+    assert {text.get_text() for text in told.legends[0].get_texts()} == {"control", "exercise"}
+
+
+def test_paired_lines_of_random_arms_are_marked(tables):
+    arms = pd.Series({f"P{i:02d}": ("control", "exercise")[i % 2] for i in range(1, 9)})
+    figure = figures.paired_lines(
+        tables["endpoints"], visits=DESIGN["visits"], arms=arms, blinded=True
+    )
+    assert "BLINDED" in shown_on(figure)
+
+
+def test_library_card_counts_kept_cells_and_draws_limits(tables):
+    cells = tables["cells"].query("library_id == 'L_P01_blood_baseline'")
+    limits = {"total_counts": {"lower": 900.0, "upper": None}, "pct_counts_mt": {"upper": 12.0}}
+    figure = figures.library_card(cells, limits, library_id="L1")
+    assert figure.get_suptitle() == f"L1: {cells['qc_pass'].sum()} of {len(cells)} cells kept"
+    left, right = figure.axes
+    assert [line.get_xdata()[0] for line in left.lines] == [900.0]
+    assert [line.get_ydata()[0] for line in right.lines[1:]] == [12.0]
+
+
+def test_every_cell_type_has_its_own_colour():
+    assert set(CELL_TYPE_COLOURS) == set(COARSE_OF_CELL_TYPE)
+    assert len(set(CELL_TYPE_COLOURS.values())) == len(CELL_TYPE_COLOURS)
+
+
+def test_the_reference_arm_is_grey():
+    colours = pick_arm_colours(["control", "exercise"])
+    assert list(colours) == ["control", "exercise"]
+    assert len({colours["control"][i : i + 2] for i in (1, 3, 5)}) == 1

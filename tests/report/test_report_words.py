@@ -1,0 +1,215 @@
+"""Numbers, labels and sentences: what may be claimed, and how it is written."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.power import TTestIndPower
+
+from hiaim_sc.report import effects, formats, labels, sentences
+from hiaim_sc.report.contrasts import split_contrast
+
+ROW = {
+    "endpoint": "nexp_m",
+    "tissue": "blood",
+    "visit": "week6",
+    "session_phase": "rest",
+    "contrast": "exercise - control",
+    "n_reference": 12,
+    "n_treated": 11,
+    "estimate": np.log(2.0),
+    "ci_low": np.log(1.25),
+    "ci_high": np.log(3.2),
+    "scale": "ln",
+    "p_perm": 0.01,
+    "p_adj": 0.02,
+    "prespecified": False,
+    "reason_empty": None,
+    "blinded": False,
+}
+
+
+def make_row(**changes):
+    return ROW | changes
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (0.123456, "0.123"),
+        (1.5, "1.50"),
+        (12345.6, "12,346"),
+        (2.5e9, "2.50e+09"),
+        (-0.5, "-0.500"),
+        (np.nan, ""),
+    ],
+)
+def test_numbers_have_three_digits(value, text):
+    assert formats.format_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ((1.7333, 1.0912, 2.7534), "1.73 (1.09 to 2.75)"),
+        ((0.02, -0.046, 0.086), "0.020 (\u22120.046 to 0.086)"),
+        ((12.0, 3.0, 48.0), "12.0 (3.0 to 48.0)"),
+        ((0.5, 0.0004, 600.0), "0.5 (0.0004 to 600)"),
+        ((2.0, np.nan, np.nan), "2.00 (interval not available)"),
+        ((np.nan, 1.0, 2.0), ""),
+    ],
+)
+def test_estimates_have_the_decimals_their_interval_deserves(numbers, text):
+    assert formats.format_estimate(*numbers) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(0.0001, "p < 0.001"), (0.0286, "p = 0.029"), (0.4, "p = 0.40"), (1.0, "p = 1.00")],
+)
+def test_p_is_never_zero(p, text):
+    assert formats.format_p(p) == text
+
+
+@given(st.floats(1e-4, 9e6))
+def test_formatted_numbers_are_within_half_a_percent(value):
+    assert float(formats.format_number(value).replace(",", "")) == pytest.approx(value, rel=0.0051)
+
+
+@pytest.mark.parametrize(
+    ("contrast", "arms"),
+    [
+        ("exercise - control", ("exercise", "control")),
+        ("high-dose vs low-dose", ("high-dose", "low-dose")),
+        ("exercise_vs_control", ("exercise", "control")),
+        ("high-dose", ("treated", "reference")),
+    ],
+)
+def test_contrasts_name_their_arms(contrast, arms):
+    assert split_contrast(contrast) == arms
+
+
+def test_labels_keep_sentences_and_unknown_names():
+    assert labels.label_reason("a_b.h5 is truncated") == "a_b.h5 is truncated"
+    assert labels.label_reason("new_reason") == "new reason"
+    assert labels.label_endpoint("flow:NK_cells") == "NK cells (flow)"
+    assert labels.label_place("blood", "week6", "post_bout") == "blood, week 6, post bout"
+
+
+def test_ln_and_logit_are_back_transformed_and_others_are_not():
+    ratio = effects.back_transform(make_row())
+    assert (ratio.kind, ratio.null) == ("ratio", 1.0)
+    assert (ratio.estimate, ratio.low, ratio.high) == pytest.approx((2.0, 1.25, 3.2))
+    odds = effects.back_transform(make_row(scale="logit", estimate=0.0))
+    assert (odds.kind, odds.estimate) == ("odds ratio", 1.0)
+    plain = effects.back_transform(make_row(scale="identity", estimate=-0.3))
+    assert (plain.kind, plain.estimate, plain.null) == ("difference", -0.3, 0.0)
+
+
+@pytest.mark.parametrize("arms", [(27, 27), (12, 9), (3, 4)])
+def test_detectable_effect_agrees_with_statsmodels(arms):
+    n_reference, n_treated = arms
+    power = TTestIndPower().power(
+        effects.detectable_effect(n_reference, n_treated),
+        n_reference,
+        0.05,
+        ratio=n_treated / n_reference,
+    )
+    assert power == pytest.approx(0.8, abs=1e-6)
+
+
+def test_one_patient_detects_nothing():
+    assert np.isnan(effects.detectable_effect(1, 9))
+
+
+def test_a_comparison_is_told_with_interval_patients_and_p():
+    assert sentences.describe_comparison(make_row()) == (
+        "Number of expanded CD8 T clones (blood, week 6): exploratory evidence of a difference, "
+        "higher in exercise than in control (ratio of geometric means 2.00, 95 % interval 1.25 to "
+        "3.20, n = 11 exercise, 12 control, p = 0.010, adjusted within its family 0.020)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({"p_perm": 0.5, "p_adj": 0.7}, "no evidence of a difference"),
+        (
+            {"p_perm": 0.03, "p_adj": 0.2},
+            "no evidence of a difference once the endpoints of its family are counted",
+        ),
+        (
+            {"prespecified": True, "estimate": -1.0},
+            "evidence of a difference, lower in exercise than in control",
+        ),
+        (
+            {"p_adj": np.nan},
+            "exploratory evidence of a difference, higher in exercise than in control",
+        ),
+        (
+            {"p_perm": np.nan, "p_adj": np.nan},
+            "too few patients for a test, so the estimate stands alone",
+        ),
+        ({"blinded": True}, "labels are random, so this says nothing about the arms"),
+    ],
+)
+def test_verdicts_claim_no_more_than_the_test(changes, verdict):
+    assert sentences.choose_verdict(make_row(**changes)) == verdict
+
+
+@given(
+    st.floats(0, 1),
+    st.one_of(st.just(float("nan")), st.floats(0, 1)),
+    st.floats(-5, 5),
+    st.booleans(),
+)
+def test_no_sentence_says_no_effect_or_gives_p_without_patients(p, adjusted, estimate, blinded):
+    text = sentences.describe_comparison(
+        make_row(p_perm=p, p_adj=adjusted, estimate=estimate, blinded=blinded)
+    )
+    assert "no effect" not in text
+    assert "significant" not in text
+    assert text.index("n = 11 exercise, 12 control") < text.index(" p ")
+    assert ("random" in text) == blinded
+
+
+def test_a_comparison_that_was_not_made_says_why():
+    text = sentences.describe_comparison(make_row(estimate=np.nan, reason_empty="aliased"))
+    assert text.endswith(": not compared; batch and arm cannot be told apart.")
+
+
+def test_summaries_count_what_was_tested():
+    rows = [
+        make_row(),
+        make_row(p_perm=0.3, p_adj=0.6),
+        make_row(p_perm=np.nan, p_adj=np.nan),
+        make_row(estimate=np.nan, p_perm=np.nan),
+    ]
+    assert sentences.summarise_comparisons(pd.DataFrame(rows)) == (
+        "4 comparisons between arms: 3 could be estimated, 2 had enough patients for a test. "
+        "1 of them gives evidence of a difference."
+    )
+    none = sentences.summarise_comparisons(pd.DataFrame(rows[1:]))
+    assert "does not show that the arms are alike" in none
+    blinded = sentences.summarise_comparisons(pd.DataFrame([make_row(blinded=True)]))
+    assert "labels are random" in blinded
+
+
+@pytest.mark.parametrize(
+    ("flags", "start"),
+    [((False, False), "Prespecified: no."), ((True, True), "Prespecified: yes."),
+     ((True, False), "Prespecified: 1 of 2")],
+)  # fmt: skip
+def test_prespecification_is_always_said(flags, start):
+    table = pd.DataFrame([make_row(prespecified=flag) for flag in flags])
+    assert sentences.describe_prespecification(table).startswith(start)
+
+
+def test_losses_are_named_largest_first():
+    text = sentences.describe_losses({"died": 1, "not_collected": 3}, total=20, noun="sample")
+    assert text == "4 of 20 samples are missing: 3 not collected and 1 died."
+    assert sentences.describe_losses({}, total=1, noun="sample") == "None of 1 sample is missing."
