@@ -65,6 +65,7 @@ STAGES: dict[str, Stage] = {
     "cells": Stage(steps.cells, ("hiaim_sc.compare",), ("options.tcr.require_gex",)),
     "clone_tables": Stage(steps.clone_tables, ("hiaim_sc.tcr",), ("options.tcr", "design.visits")),
     "identity": Stage(steps.identity, ("hiaim_sc.compare",), ("options.identity",)),
+    "accounting": Stage(steps.accounting, ("hiaim_sc.compare",)),
     # the comparison
     "endpoints": Stage(steps.endpoints, ("hiaim_sc.compare",), ("options.compare", "design")),
     "comparisons": Stage(

@@ -267,6 +267,32 @@ def identity(inputs: Inputs) -> Payloads:
     return {"identity_checks": checks}
 
 
+def accounting(inputs: Inputs) -> Payloads:
+    """Verdict per library, what was left out and why, and the antigen calls with their clones."""
+    from hiaim_sc.compare import count_flow, label_specificity, summarise_libraries
+
+    all_cells = inputs.one("cells").read("cells")
+    states = inputs.table("library_states")
+    libraries = summarise_libraries(
+        states,
+        {name: found.read("report") for name, found in inputs.each("ingest").items()},
+        inputs.tables("qc", "cell_qc"),
+        {name: found.read("limits") for name, found in inputs.each("qc").items()},
+    )
+    flow = count_flow(
+        inputs.table("expected_samples"),
+        states,
+        all_cells,
+        inputs.one("clone_tables").read("clones"),
+    )
+    called = pool_tables(inputs.tables("specificity", "specificity"))
+    return {
+        "libraries_qc": libraries,
+        "flow_of_samples": flow,
+        "specificity": label_specificity(called, all_cells),
+    }
+
+
 def endpoints(inputs: Inputs) -> Payloads:
     """One number per patient, tissue and visit; no arm is known here."""
     from hiaim_sc.compare import measure_endpoints

@@ -59,4 +59,15 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
         {**of("ingest", "genes"), "layout": layout, "participants": participants},
         "clone_tables",
     )
+    tables = {
+        "expected_samples": run.value("expected_samples", study.expected_samples()),
+        "library_states": run.value("library_states", study.library_states(libraries.quarantined)),
+    }
+    stage(
+        "accounting",
+        "accounting",
+        {**of("ingest", "qc", "specificity"), **tables},
+        "cells",
+        "clone_tables",
+    )
     return keys

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,6 +14,7 @@ from hiaim_sc.report.catalogue import FIGURES
 from hiaim_sc.report.formats import format_amount, format_count, format_percent
 from hiaim_sc.report.labels import capitalise
 from hiaim_sc.report.summary import ReleaseCounts, count_release
+from hiaim_sc.report.values import settle_empty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,6 +69,7 @@ def render_report(release: ReportData) -> str:
     release
         Tables, figures and what is known of the run.
     """
+    release = replace(release, tables=settle_empty(release.tables))
     environment = Environment(
         loader=PackageLoader("hiaim_sc.report"),
         autoescape=True,

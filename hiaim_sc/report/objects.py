@@ -93,8 +93,7 @@ def build_cohort_object(
         modalities["airr"] = _build_airr(airr, known)
     if antigen_counts:
         modalities["dna"] = _build_dna(antigen_counts, known, specificity)
-    with mudata.set_options(pull_on_update=False):
-        return mudata.MuData(modalities)
+    return mudata.MuData(modalities)
 
 
 def write_cohort(mdata: MuData, path: Path) -> None:
@@ -127,7 +126,8 @@ def write_airr(rearrangements: Mapping[str, pd.DataFrame], folder: Path) -> None
     """Write one AIRR rearrangement table per sample, ``<sample_id>.tsv``.
 
     Fields that the standard requires come first, empty where not known; booleans are ``T`` and
-    ``F``; a sample without rearrangements has a header only.
+    ``F``; a sample without rearrangements has a header only. `rev_comp` is ``F`` where not given,
+    since assembled contigs are in reading direction.
 
     Parameters
     ----------
@@ -142,11 +142,22 @@ def write_airr(rearrangements: Mapping[str, pd.DataFrame], folder: Path) -> None
             message = f"sample_id {sample_id!r} cannot be a file name"
             raise HiaimError(message)
         rest = [name for name in table.columns if name not in _REQUIRED_AIRR]
-        found = table.reindex(columns=[*_REQUIRED_AIRR, *rest]).astype(object)
-        found = found.replace({True: "T", False: "F"})
+        given = table if "rev_comp" in table else table.assign(rev_comp=False)
+        found = given.reindex(columns=[*_REQUIRED_AIRR, *rest]).apply(_airr_booleans)
         found.to_csv(
-            folder / f"{sample_id}.tsv", sep="\t", index=False, na_rep="", lineterminator="\n"
+            folder / f"{sample_id}.tsv",
+            sep="\t",
+            index=False,
+            na_rep="",
+            float_format="%.10g",
+            lineterminator="\n",
         )
+
+
+def _airr_booleans(column: pd.Series) -> pd.Series:
+    if pd.api.types.infer_dtype(column, skipna=True) != "boolean":
+        return column
+    return column.astype(object).map({True: "T", False: "F"})
 
 
 def _index_cells(cells: pd.DataFrame, selected: pd.DataFrame) -> pd.DataFrame:

@@ -1,32 +1,164 @@
-"""From the artefacts of a run to the folder of a release."""
+"""From the artefacts of a run to the files of a release."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hiaim_sc.compare import empty_table, label_specificity
+import pandas as pd
+
 from hiaim_sc.names import RELEASE_TABLES
-from hiaim_sc.report.figures import draw_figures
+from hiaim_sc.report.figures import draw_figures, tabulate_points, write_figure
 from hiaim_sc.report.html import ReportData, render_report
-from hiaim_sc.report.objects import (
-    build_cohort_object,
-    write_airr,
-    write_cellxgene,
-    write_cohort,
-)
+from hiaim_sc.report.objects import build_cohort_object, write_airr, write_cellxgene, write_cohort
 from hiaim_sc.report.tables import write_tables
+from hiaim_sc.study import pool_tables
 from hiaim_sc.tcr import alias_clones, build_airr, rearrangements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import pandas as pd
+    from anndata import AnnData
 
-    from hiaim_sc.storage import Artefact, Store
-    from hiaim_sc.study import Study
+    from hiaim_sc.storage import Artefact
+
+# Release table: stage whose artefact holds it under the same name.
+_TABLE_STAGES = {
+    "cells": "cells",
+    "clones": "clone_tables",
+    "clone_tracking": "clone_tables",
+    "sharing": "clone_tables",
+    "identity_checks": "identity",
+    "specificity": "accounting",
+    "libraries_qc": "accounting",
+    "flow_of_samples": "accounting",
+    "endpoints": "endpoints",
+    "comparisons": "comparisons",
+}
+
+
+@dataclass(frozen=True)
+class ReleaseSource:
+    """The artefacts of a run.
+
+    Attributes
+    ----------
+    cohort
+        Stage: artefact.
+    libraries
+        Stage: library_id: artefact.
+    previous_clones
+        `clone_cells` of the last release, where there is one.
+    """
+
+    cohort: Mapping[str, Artefact]
+    libraries: Mapping[str, Mapping[str, Artefact]]
+    previous_clones: pd.DataFrame | None = None
+
+    def each(self, stage: str, name: str) -> dict[str, pd.DataFrame]:
+        """That payload of every library that has it, by library_id."""
+        return {
+            library_id: artefact.read(name)
+            for library_id, artefact in sorted(self.libraries.get(stage, {}).items())
+            if name in artefact
+        }
+
+
+@dataclass(frozen=True)
+class ReleaseFacts:
+    """What is known of a release beside its tables.
+
+    Attributes
+    ----------
+    study, release_id, made_on
+        For the report's header.
+    blinded
+        Whether the arm labels are random.
+    tissues, visits
+        In the design's order.
+    batches
+        library_id: batch.
+    facts, versions, config_text
+        For the report's "Methods and versions".
+    """
+
+    study: str
+    release_id: str
+    made_on: str
+    blinded: bool
+    tissues: tuple[str, ...]
+    visits: tuple[str, ...]
+    batches: Mapping[str, str]
+    facts: Mapping[str, str]
+    versions: Mapping[str, str]
+    config_text: str
+
+
+def write_release(folder: Path, source: ReleaseSource, facts: ReleaseFacts) -> None:
+    """Write tables, figures, report and exports of a release into an existing folder."""
+    tables = gather_tables(source)
+    write_tables(tables, folder / "tables")
+    embedding = source.cohort["embedding"].read("embedding")
+    points = tabulate_points(embedding, tables["cells"], pd.Series(dict(facts.batches), dtype=str))
+    figures = draw_figures(tables, points, tissues=facts.tissues, visits=facts.visits)
+    for name, figure in figures.items():
+        write_figure(figure, folder / "figures", name)
+    report = render_report(
+        ReportData(
+            study=facts.study,
+            release_id=facts.release_id,
+            made_on=facts.made_on,
+            blinded=facts.blinded,
+            tables=tables,
+            figures=figures,
+            tissues=facts.tissues,
+            facts=facts.facts,
+            versions=facts.versions,
+            config_text=facts.config_text,
+        )
+    )
+    (folder / "report.html").write_text(report, encoding="utf-8")
+    _write_exports(folder, source, tables, embedding)
+
+
+def gather_tables(source: ReleaseSource) -> dict[str, pd.DataFrame]:
+    """Every release table; one that no stage makes is there with its columns and no rows."""
+    tables = {
+        name: source.cohort[stage].read(name)
+        for name, stage in _TABLE_STAGES.items()
+        if stage in source.cohort
+    }
+    tables["clone_aliases"] = alias_clones(
+        source.previous_clones, source.cohort["clones"].read("clone_cells")
+    )
+    for name, columns in RELEASE_TABLES.items():
+        if name not in tables:
+            tables[name] = pd.DataFrame({column: pd.Series(dtype="str") for column in columns})
+    return tables
+
+
+def _write_exports(
+    folder: Path, source: ReleaseSource, tables: Mapping[str, pd.DataFrame], embedding: AnnData
+) -> None:
+    cells = tables["cells"]
+    contigs = pool_tables(source.each("ingest", "contigs"))
+    clone_cells = source.cohort["clones"].read("clone_cells")
+    names = cells["library_id"] + "_" + cells["cell_barcode"]
+    has_receptor = cells["chain_pairing"].notna().to_numpy()
+    obs = cells[["clone_key", "receptor_type", "receptor_subtype", "chain_pairing"]]
+    obs = obs[has_receptor].set_axis(pd.Index(names[has_receptor].astype(object)), axis=0)
+    mdata = build_cohort_object(
+        source.cohort["selected"].read("selected"),
+        embedding,
+        cells,
+        build_airr(contigs, obs.fillna("").astype(object)) if len(obs) else None,
+        source.each("ingest", "antigen_counts"),
+        tables["specificity"],
+    )
+    write_cohort(mdata, folder / "cohort.h5mu")
+    write_cellxgene(mdata["gex"], folder / "cellxgene.h5ad")
+    chains = rearrangements(contigs, clone_cells)
+    owner = cells.assign(cell=names).set_index("cell")["sample_id"]
+    samples = chains["cell_id"].map(owner)
+    write_airr({str(name): table for name, table in chains.groupby(samples)}, folder / "airr")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Up to this many patients per group the null distribution of the rank sum is counted out.
 _MAX_EXACT = 50
+# Probabilities that differ by less are the same one, computed twice.
+_SAME_PROBABILITY = 1 + 1e-9
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def _critical_rank(n_a: int, n_b: int, tail: float) -> int:
         spread = math.sqrt(n_a * n_b * (n_a + n_b + 1) / 12)
         return max(math.floor((n_a * n_b + 1) / 2 + stats.norm.ppf(tail) * spread), 0)
     cumulative = np.cumsum(_rank_sum_counts(n_a, n_b)) / math.comb(n_a + n_b, n_a)
-    return int(np.searchsorted(cumulative, tail, side="right"))
+    return int(np.searchsorted(cumulative, tail * _SAME_PROBABILITY, side="right"))
 
 
 def _rank_sum_counts(n_a: int, n_b: int) -> npt.NDArray[np.float64]:

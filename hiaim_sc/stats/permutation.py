@@ -224,7 +224,6 @@ def _explained(arms: FloatArray, left: FloatArray, basis: FloatArray) -> FloatAr
     size = float(left @ left)
     unit = left / math.sqrt(size) if size > 0 else left
     explained = (arms @ unit) ** 2 / np.where(aliased, 1.0, information)
-    explained[aliased] = 0.0
     if aliased[0]:
         explained[0] = math.nan
     return explained

@@ -159,13 +159,10 @@ def _sizes(x: npt.ArrayLike) -> tuple[IntArray, IntArray, int]:
 def _probabilities(sizes: IntArray, cells: IntArray, n: int, m: int) -> FloatArray:
     """P(X = j) for each size (rows) and each j of `cells` (columns)."""
     size, j = sizes[:, None], cells[None, :]
-    possible = (j <= size) & (j <= m) & (m - j <= n - size)
-    size, j = np.broadcast_arrays(size, j)
-    size, j = np.where(possible, size, 0), np.where(possible, j, 0)
-    logged = _log_choose(size, j) + _log_choose(n - size, m - j) - _log_choose(n, m)
-    return np.where(possible, np.exp(logged), 0.0)
+    return np.exp(_log_choose(size, j) + _log_choose(n - size, m - j) - _log_choose(n, m))
 
 
 def _log_choose(n: npt.ArrayLike, k: npt.ArrayLike) -> FloatArray:
+    """Logarithm of the binomial coefficient; minus infinity unless 0 <= k <= n."""
     top, bottom = np.asarray(n, dtype=np.float64), np.asarray(k, dtype=np.float64)
     return gammaln(top + 1) - gammaln(bottom + 1) - gammaln(top - bottom + 1)

@@ -56,7 +56,7 @@ def startrac(clone: npt.ArrayLike, cluster: npt.ArrayLike, location: npt.ArrayLi
         {
             "n_cells": n_cells.astype(np.int64),
             "n_clones": n_clones,
-            "expa": np.where(n_clones > 1, expansion, np.nan),
+            "expa": expansion,
             "migr": share.T @ _entropy_bits(by_location),
             "tran": share.T @ _entropy_bits(by_cluster),
             "gini": [gini(column) for column in by_cluster.T],

@@ -76,7 +76,7 @@ def _read_yaml(path: Path) -> tuple[Any, dict[str, int], list[Fault]]:
         return None, {}, [Fault(CONFIG, line, "", f"byte 0x{raw[error.start]:02x}", "UTF-8 text")]
     except OSError as error:
         return None, {}, [Fault(CONFIG, 0, "", error.strerror or "", "a file that can be read")]
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # dates that never were are ValueErrors
         mark = getattr(error, "problem_mark", None)
         line = 0 if mark is None else mark.line + 1
         shown = text.splitlines()[line - 1].strip() if 0 < line <= len(text.splitlines()) else ""

@@ -43,7 +43,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
             yield opened
     except LibraryFaultError:
         raise
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+    except (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         reason = (
             f"{path.name} cannot be read as HDF5 ({path.stat().st_size:,} bytes): cut short or"
             f" damaged; copy it again ({error})"

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from hiaim_sc.names import COARSE_OF_CELL_TYPE, RELEASE_TABLES
+from hiaim_sc.report.figures import draw_figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TISSUES = ("blood", "tumor")
 VISITS = ("baseline", "week6")
@@ -290,6 +296,12 @@ def make_points(cells: pd.DataFrame) -> pd.DataFrame:
 def tables() -> dict[str, pd.DataFrame]:
     """Every release table; treat them as read-only."""
     return make_tables()
+
+
+@pytest.fixture(scope="session")
+def drawn(tables: dict[str, pd.DataFrame], points: pd.DataFrame) -> dict[str, Figure]:
+    """Every figure of that release."""
+    return draw_figures(tables, points, tissues=TISSUES, visits=VISITS)
 
 
 @pytest.fixture(scope="session")

@@ -35,11 +35,6 @@ def shown_on(figure):
     return "\n".join([*texts_of(figure), *(text.get_text() for text in figure.texts)])
 
 
-@pytest.fixture(scope="module")
-def drawn(tables, points):
-    return figures.draw_figures(tables, points, **DESIGN)
-
-
 def test_every_figure_of_a_release_is_drawn(drawn):
     assert set(drawn) == {
         "sample_flow", "library_qc", "identity", "composition", "clone_tracking", "antigens",
@@ -47,8 +42,12 @@ def test_every_figure_of_a_release_is_drawn(drawn):
     }  # fmt: skip
 
 
-def test_empty_tables_give_figures_that_say_so():
-    empty = {name: pd.DataFrame(columns=list(columns)) for name, columns in RELEASE_TABLES.items()}
+@pytest.mark.parametrize("dtype", [object, "str"])
+def test_empty_tables_give_figures_that_say_so(dtype):
+    empty = {
+        name: pd.DataFrame(columns=list(columns), dtype=dtype)
+        for name, columns in RELEASE_TABLES.items()
+    }
     points = figures.tabulate_points(None, empty["cells"], pd.Series(dtype=object))
     found = figures.draw_figures(empty, points, **DESIGN)
     assert all(len(figure.texts) == 1 and not figure.axes for figure in found.values())
@@ -222,9 +221,11 @@ def test_forest_points_stand_at_the_estimate(tables):
 def test_paired_lines_know_arms_only_when_told(tables):
     arms = pd.Series({f"P{i:02d}": ("control", "exercise")[i % 2] for i in range(1, 9)})
     plain = figures.paired_lines(tables["endpoints"], visits=DESIGN["visits"])
-    told = figures.paired_lines(tables["endpoints"], visits=DESIGN["visits"], arms=arms)
+    told = figures.paired_lines(
+        tables["endpoints"], visits=DESIGN["visits"], arms=arms, arm_names=("exercise", "control")
+    )
     assert not plain.legends
-    assert {text.get_text() for text in told.legends[0].get_texts()} == {"control", "exercise"}
+    assert [text.get_text() for text in told.legends[0].get_texts()] == ["exercise", "control"]
 
 
 def test_paired_lines_of_random_arms_are_marked(tables):

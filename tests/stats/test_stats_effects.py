@@ -83,6 +83,11 @@ def test_too_few_for_the_level_is_unbounded():
     assert result.p_value == pytest.approx(2 / 6)
 
 
+def test_a_level_that_is_just_reached():
+    result = hodges_lehmann([10, 20, 40], [1, 2, 4], confidence=0.9)
+    assert (result.ci_low, result.ci_high) == (6, 39)
+
+
 def test_ties_and_empty_groups():
     assert hodges_lehmann([1, 1, 1], [1, 1]).p_value == 1
     assert math.isnan(hodges_lehmann([], [1, 2]).estimate)

@@ -193,6 +193,14 @@ def test_a_perfect_fit():
     assert (result.estimate, result.se, result.p_value) == (1, 0, 0)
 
 
+def test_a_perfect_fit_that_rounding_disturbs():
+    arm = np.tile([0, 1], 5)
+    baseline = np.linspace(0.1, 0.7, 10) ** 2
+    result = ancova(0.1 + 0.3 * arm + 0.7 * baseline, arm, baseline=baseline)
+    assert result.estimate == pytest.approx(0.3)
+    assert (result.se, result.p_value) == (0, 0)
+
+
 def test_no_patients():
     assert math.isnan(ancova([], []).estimate)
     assert covariate_basis(0).shape == (0, 0)
@@ -247,6 +255,7 @@ def test_an_alias_elsewhere_does_no_harm():
 def test_columns_without_names_and_of_any_scale():
     result = estimable(design([0, 0, 0, 1e7, 1e7, 1e7]).to_numpy(), [0, 1, 0])
     assert result.aliased == ("1", "2")
+    assert estimable(design([0, 1e12, 0, 1e12, 0, 1e12]), [0, 1, 0])
 
 
 @given(st.integers(0, 200))

@@ -17,6 +17,7 @@ from hiaim_sc.report.figures.library_qc import count_cell_losses, library_qc
 from hiaim_sc.report.figures.paired_lines import paired_lines
 from hiaim_sc.report.figures.sample_flow import sample_flow
 from hiaim_sc.report.figures.umap import umap
+from hiaim_sc.report.values import settle_empty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,6 +60,7 @@ def draw_figures(
     tissues, visits
         In the design's order.
     """
+    tables = settle_empty(tables)
     cells = tables["cells"]
     layout = {"tissues": tissues, "visits": visits}
     samples = tables["clones"][["sample_id", "patient_id"]].drop_duplicates()

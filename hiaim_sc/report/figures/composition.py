@@ -50,11 +50,13 @@ def composition(counts: pd.DataFrame, *, tissues: Sequence[str], visits: Sequenc
     figure = new_figure(height=float(np.clip(1.4 + 0.19 * len(rows), 3.0, 16.0)))
     panels = figure.subplots(1, len(tissues), sharey=True, squeeze=False)[0]
     heights = _row_positions(len(patients), len(visits))
+    font_size = 8.0 if len(rows) <= 60 else 5.0
     for axes, tissue in zip(panels, tissues, strict=True):
         table = found.xs(tissue, level="tissue") if _has(found, tissue) else found.iloc[:0]
-        _draw_tissue(axes, table.reindex(pd.MultiIndex.from_tuples(rows)), heights)
+        table = table.reindex(pd.MultiIndex.from_tuples(rows))
+        _draw_tissue(axes, table, heights, font_size=min(font_size, 6.8))
         axes.set_title(capitalise(tissue))
-    _label_rows(panels[0], rows, heights, font_size=8.0 if len(rows) <= 60 else 5.0)
+    _label_rows(panels[0], rows, heights, font_size=font_size)
     panels[0].set_ylim(heights[-1] + 0.7, -0.7)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(
@@ -73,7 +75,7 @@ def _row_positions(n_patients: int, n_visits: int) -> np.ndarray:
     return patient * (n_visits + 0.6) + visit
 
 
-def _draw_tissue(axes: Axes, table: pd.DataFrame, heights: np.ndarray) -> None:
+def _draw_tissue(axes: Axes, table: pd.DataFrame, heights: np.ndarray, *, font_size: float) -> None:
     values = table.to_numpy(dtype=float)
     totals = np.nansum(values, axis=1)
     shares = 100 * np.nan_to_num(values) / np.where(totals > 0, totals, 1)[:, None]
@@ -90,7 +92,7 @@ def _draw_tissue(axes: Axes, table: pd.DataFrame, heights: np.ndarray) -> None:
     for height, total in zip(heights, totals, strict=True):
         note = f"{format_count(total)}" if total else "no cells"
         place = 101 if total else 1
-        axes.text(place, height, note, va="center", fontsize=6.8, color=MUTED)
+        axes.text(place, height, note, va="center", fontsize=font_size, color=MUTED)
     axes.set_xlim(0, 100)
     axes.set_xlabel("share of cells that passed QC (%); right: their number")
     axes.tick_params(axis="y", left=False)

@@ -55,6 +55,7 @@ def identity(sharing: pd.DataFrame, samples: pd.DataFrame) -> Figure:
     n = len(matrix)
     side = float(np.clip(2.6 + 0.15 * n, 4.2, 9.0))
     figure = new_figure(height=side, width=side + 1.2)
+    figure.set_layout_engine("compressed")
     axes = figure.add_subplot()
     values = np.ma.masked_less(np.ma.masked_invalid(matrix.to_numpy()), _LEAST)
     image = axes.imshow(values, cmap="Blues", norm=LogNorm(_LEAST, 1.0), interpolation="nearest")

@@ -74,6 +74,7 @@ def library_qc(libraries: pd.DataFrame, losses: pd.DataFrame) -> Figure:
 
 def _draw_losses(axes: Axes, table: pd.DataFrame, losses: pd.DataFrame) -> None:
     start = np.zeros(len(table))
+    thickness = 0.7 if len(table) <= _MOST_LABELS else 1.0
     rows = np.arange(len(table))
     for reason in losses.columns:
         widths = losses[reason].to_numpy(dtype=float)
@@ -81,7 +82,7 @@ def _draw_losses(axes: Axes, table: pd.DataFrame, losses: pd.DataFrame) -> None:
             continue
         colour = KEPT if reason == "kept" else LOSS_COLOURS.get(str(reason), MUTED)
         label = "kept" if reason == "kept" else label_reason(str(reason))
-        axes.barh(rows, widths, left=start, color=colour, height=0.7, label=label)
+        axes.barh(rows, widths, left=start, color=colour, height=thickness, label=label)
         start += widths
     for row in np.flatnonzero(table["verdict"] == "quarantined").tolist():
         axes.text(0, row, " left out: see the table", va="center", color=BLINDED, fontsize=7.5)
@@ -92,8 +93,10 @@ def _draw_losses(axes: Axes, table: pd.DataFrame, losses: pd.DataFrame) -> None:
 
 def _draw_metric(axes: Axes, values: pd.Series, title: str) -> None:
     rows = np.arange(len(values))
-    axes.hlines(rows, 0, values.fillna(0.0), color="#c9d9e6", linewidth=1.2)
-    axes.plot(values, rows, "o", color=KEPT, markersize=3.5)
+    is_short = len(values) <= _MOST_LABELS
+    if is_short:
+        axes.hlines(rows, 0, values.fillna(0.0), color="#c9d9e6", linewidth=1.2)
+    axes.plot(values, rows, "o", color=KEPT, markersize=3.5 if is_short else 1.8)
     top = np.nanmax(values) if values.notna().any() else 1.0
     axes.set_xlim(0, max(float(top), 1e-9) * 1.12)
     axes.set_title(title, fontsize=8, weight="normal", loc="center")

@@ -28,6 +28,7 @@ def paired_lines(
     *,
     visits: Sequence[str],
     arms: pd.Series | None = None,
+    arm_names: Sequence[str] = (),
     blinded: bool = False,
 ) -> Figure:
     """A panel per endpoint and tissue, a thin line per patient, a thick one for the median.
@@ -40,8 +41,9 @@ def paired_lines(
     visits
         In the design's order.
     arms
-        patient_id -> arm, reference first among its categories or by order of appearance; only the
-        comparison has it. Without it all patients are drawn alike.
+        patient_id -> arm; only the comparison has it. Without it all patients are drawn alike.
+    arm_names
+        Reference first, which is grey; the names in `arms`, sorted, when empty.
     blinded
         Whether these arms are random labels, which is then written across the figure.
     """
@@ -56,7 +58,7 @@ def paired_lines(
     n_rows = -(-len(groups) // _COLUMNS)
     figure = new_figure(height=0.6 + 2.35 * n_rows, width=10.0)
     panels = figure.subplots(n_rows, min(_COLUMNS, len(groups)), squeeze=False).ravel()
-    colours = {"": KEPT} if arms is None else pick_arm_colours(dict.fromkeys(arms))
+    colours = {"": KEPT} if arms is None else pick_arm_colours(arm_names or sorted(set(arms)))
     for axes in panels[len(groups) :]:
         axes.remove()
     for axes, (tissue, endpoint) in zip(panels, groups, strict=False):

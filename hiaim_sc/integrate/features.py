@@ -1,0 +1,124 @@
+"""Which genes are embedded: the most variable ones that say what a cell is."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hiaim_sc.config import IntegrateOptions
+
+# V, D, J and C genes of T- and B-cell receptors, and no others (TRAF1, TRADD, IGF1, IGFBP3 stay).
+_RECEPTOR = re.compile(
+    r"^(TR[ABGD][VDJ]\d.*|TRAC|TRB[CD]\d*|TRGC\d*|TRDC|IG[HKL][VDJ]\d.*|IG[KL]C\d*|IGL[CL]\d.*|IGH[ADEGM]\d*)$"
+)
+_MITOCHONDRIAL = re.compile(r"^MT-")
+_RIBOSOMAL = re.compile(r"^RP[SL]\d+[AXYL]?\d*$|^RPLP\d$|^RPSA$")
+SEX_GENES = {
+    "female": ("XIST", "TSIX"),
+    "male": (
+        "RPS4Y1",
+        "DDX3Y",
+        "UTY",
+        "KDM5D",
+        "EIF1AY",
+        "USP9Y",
+        "ZFY",
+        "TXLNGY",
+        "NLGN4Y",
+        "TMSB4Y",
+    ),
+}
+_SEX = {symbol for symbols in SEX_GENES.values() for symbol in symbols}
+
+
+def select_features(
+    gene_stats: Mapping[str, pd.DataFrame], options: IntegrateOptions
+) -> pd.DataFrame:
+    """Highly variable genes from the statistics of all libraries.
+
+    Genes are ranked within each library by ``variance_norm``; the rank over libraries is the
+    median of the ranks below ``n_top_genes``, ties broken by the number of libraries in which it
+    is that high, then by gene id. Genes of receptors, mitochondria, ribosomes and sex say nothing
+    of what a cell is and are never chosen.
+
+    Parameters
+    ----------
+    gene_stats
+        `summarise_genes` by ``library_id``; a library with too few cells for a variance has no say.
+    options
+        ``n_top_genes``.
+
+    Returns
+    -------
+    A row per gene that all libraries have, by gene id: ``gene_id symbol highly_variable rank
+    n_libraries excluded`` (empty, or why the gene is never chosen).
+
+    References
+    ----------
+    Stuart et al. 2019, Cell 177:1888, doi:10.1016/j.cell.2019.05.031.
+    """
+    table = _common_genes(gene_stats)
+    table["excluded"] = [_reason_to_exclude(symbol) for symbol in table["symbol"]]
+    variances = _variances(gene_stats, table["gene_id"])
+    allowed = (table["excluded"] == "").to_numpy()
+    rank, n_high = _rank(variances, allowed, options.n_top_genes)
+    table["rank"], table["n_libraries"] = rank, n_high
+    order = table.assign(missing=np.isnan(rank)).sort_values(
+        ["missing", "rank", "n_libraries", "gene_id"], ascending=[True, True, False, True]
+    )
+    chosen = order.index[~order["missing"]][: options.n_top_genes]
+    table["highly_variable"] = table.index.isin(chosen)
+    return table[["gene_id", "symbol", "highly_variable", "rank", "n_libraries", "excluded"]]
+
+
+def _common_genes(gene_stats: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    tables = [stats[["gene_id", "symbol"]] for _, stats in sorted(gene_stats.items())]
+    if not tables:
+        return pd.DataFrame({"gene_id": pd.Series(dtype="str"), "symbol": pd.Series(dtype="str")})
+    common = set(tables[0]["gene_id"]).intersection(*(t["gene_id"] for t in tables[1:]))
+    first = tables[0][tables[0]["gene_id"].isin(common)]
+    return first.sort_values("gene_id", ignore_index=True)
+
+
+def _variances(gene_stats: Mapping[str, pd.DataFrame], genes: pd.Series) -> list[np.ndarray]:
+    """Standardised variances of each library that has them; else one index of dispersion of all."""
+    tables = [stats.set_index("gene_id").reindex(genes) for _, stats in sorted(gene_stats.items())]
+    found = [t["variance_norm"].to_numpy() for t in tables if t["variance_norm"].notna().any()]
+    if found or not tables:
+        return found
+    total = sum(t["sum"].to_numpy(dtype=float) for t in tables)
+    square = sum(t["sum_of_squares"].to_numpy(dtype=float) for t in tables)
+    return [np.divide(square, total, out=np.zeros_like(total), where=total > 0)]
+
+
+def _rank(
+    variances: list[np.ndarray], allowed: np.ndarray, n_top: int
+) -> tuple[np.ndarray, np.ndarray]:
+    if not variances:
+        return np.full(len(allowed), np.nan), np.zeros(len(allowed), dtype=np.int64)
+    ranks = np.full((len(variances), len(allowed)), np.nan)
+    for row, variance in zip(ranks, variances, strict=True):
+        usable = np.flatnonzero(allowed & (variance > 0))
+        order = usable[np.argsort(-variance[usable], kind="stable")][:n_top]
+        row[order] = np.arange(len(order))
+    n_high = np.isfinite(ranks).sum(axis=0)
+    rank = np.full(len(allowed), np.nan)
+    rank[n_high > 0] = np.nanmedian(ranks[:, n_high > 0], axis=0)
+    return rank, n_high
+
+
+def _reason_to_exclude(symbol: str) -> str:
+    for reason, pattern in (
+        ("receptor", _RECEPTOR),
+        ("mitochondrial", _MITOCHONDRIAL),
+        ("ribosomal", _RIBOSOMAL),
+    ):
+        if pattern.match(symbol):
+            return reason
+    return "sex" if symbol in _SEX else ""
