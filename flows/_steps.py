@@ -256,8 +256,10 @@ def identity(inputs: Inputs) -> Payloads:
     """Whether each sample is of the patient it is said to be of."""
     from hiaim_sc.compare import check_identity, count_sex_genes
 
+    clone_artefact = inputs.one("clone_tables")
     checks = check_identity(
-        inputs.one("clone_tables").read("clones"),
+        clone_artefact.read("sharing"),
+        clone_artefact.read("clones"),
         count_sex_genes(inputs.tables("genes", "gene_stats")),
         inputs.table("layout"),
         inputs.table("participants"),

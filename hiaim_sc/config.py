@@ -99,7 +99,7 @@ class TcrOptions(Model):
     same_v_gene: bool = True
     orphan_rescue: bool = Field(
         default=True,
-        description="A single-chain cell joins its patient's one clone with that chain.",
+        description="A cell with VDJ chains only joins its patient's one clone with that chain.",
     )
     min_umis: int = Field(
         0, ge=0, description="A chain with fewer UMIs does not count; 2 guards against ambient RNA."
@@ -117,6 +117,11 @@ class DnaBarcodeOptions(Model):
     feature_type: str = Field("Antigen Capture", description="Feature type of the pMHC barcodes.")
     min_umi: int = Field(10, ge=1, description="Fewer UMIs are never a call.")
     min_score: float = Field(75.0, ge=0, le=100, description="BEAM-T score for a call.")
+    min_dominance: float = Field(
+        2.0,
+        ge=1,
+        description="Or: UMIs of the cell's first dna_barcode over its second's, for a call.",
+    )
     max_q_value: Fraction = 0.05
 
 

@@ -1,1 +1,20 @@
-"""compare."""
+"""From cells to one number per patient, and from these to comparisons of arms."""
+
+from hiaim_sc.compare.arms import compare_arms, draw_blinded_arms
+from hiaim_sc.compare.cells import build_cells, label_specificity
+from hiaim_sc.compare.endpoints import measure_endpoints
+from hiaim_sc.compare.flow import count_flow
+from hiaim_sc.compare.identity import check_identity, count_sex_genes
+from hiaim_sc.compare.libraries import summarise_libraries
+
+__all__ = [
+    "build_cells",
+    "check_identity",
+    "compare_arms",
+    "count_flow",
+    "count_sex_genes",
+    "draw_blinded_arms",
+    "label_specificity",
+    "measure_endpoints",
+    "summarise_libraries",
+]

@@ -231,7 +231,7 @@ def _comparison_row(row: Mapping[str, Any]) -> list[str]:
         format_count(read_number(row["n_treated"])),
         format_count(read_number(row["n_reference"])),
         effect.kind if estimate else "",
-        estimate or f"not compared: {reason}",
+        estimate.replace(" ", "\u00a0") or f"not compared: {reason}",
         format_p_cell(read_number(row["p_perm"])) or "no test",
         format_p_cell(read_number(row["p_adj"])),
         format_number(read_number(row["effect_g"]), digits=2).replace("-", "\u2212"),

@@ -1,1 +1,13 @@
-"""simulate."""
+"""A synthetic HI-AIM cohort: real file formats, and the truth kept apart from them."""
+
+from hiaim_sc.simulate.library import SimulatedLibrary
+from hiaim_sc.simulate.settings import SimulationSettings, read_settings
+from hiaim_sc.simulate.simulation import simulate_cohort, simulate_library
+
+__all__ = [
+    "SimulatedLibrary",
+    "SimulationSettings",
+    "read_settings",
+    "simulate_cohort",
+    "simulate_library",
+]

@@ -180,7 +180,7 @@ def _draw_status(settings: SimulationSettings, patient: int, tissue: int, visit:
 def _draw_swap(
     settings: SimulationSettings, collected: list[Sample]
 ) -> tuple[Sample, Sample] | None:
-    """Two patients' samples of the same tissue and visit, the first tissue's last visit if there."""
+    """Two patients' samples of one tissue and visit: the first tissue's last visit if it can be."""
     rng = generator(settings.seed, "swap")
     places: dict[tuple[int, int], list[Sample]] = {}
     for sample in collected:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from hiaim_sc.names import COARSE_OF_CELL_TYPE
 from hiaim_sc.simulate.reference import reference_table
 from hiaim_sc.simulate.seeds import generator
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from hiaim_sc.simulate.cohort import Sample
     from hiaim_sc.simulate.settings import SimulationSettings
 

@@ -127,7 +127,7 @@ def _make_public(beta: Chains, settings: SimulationSettings, rng: np.random.Gene
 
 
 def _codons_of(residue: str) -> np.ndarray:
-    return np.flatnonzero(_RESIDUES == residue.encode()).astype(np.uint8)
+    return np.flatnonzero(np.equal(_RESIDUES, residue.encode())).astype(np.uint8)
 
 
 def _join(parts: np.ndarray) -> np.ndarray:

@@ -38,6 +38,8 @@ class Repertoire:
         What multiplies its frequency after the baseline; 1 where nothing is planted.
     antigen
         `dna_barcode` of what it recognises, or empty.
+    is_experienced
+        Whether its cells have left the naive state; large clones rather.
     frequency
         (tissue, visit): frequency among the clones of the lineage; 0 where it does not live.
     receptors
@@ -49,6 +51,7 @@ class Repertoire:
     rank: np.ndarray
     planted_fold: np.ndarray
     antigen: np.ndarray
+    is_experienced: np.ndarray
     frequency: dict[tuple[str, str], np.ndarray]
     receptors: Receptors
 
@@ -72,12 +75,14 @@ def draw_repertoire(settings: SimulationSettings, patient: Patient) -> Repertoir
     rank_cd8 = np.where(code == LINEAGES.index("CD8"), in_tissue[:, 0], 0)
     fold = _plant(settings, patient, rank_cd8)
     exponent = _draw_exponents(settings, rng)[code]
+    is_experienced = rng.random(len(code)) < np.clip(1.1 - np.log10(rank) / 4.5, 0.05, 0.98)
     return Repertoire(
         patient=patient,
         lineage=np.array(LINEAGES)[code],
         rank=rank,
         planted_fold=fold,
         antigen=_assign_antigens(settings, patient, rank_cd8),
+        is_experienced=is_experienced,
         frequency={
             (tissue, visit): _draw_frequency(
                 in_tissue[:, t],
@@ -94,9 +99,7 @@ def draw_repertoire(settings: SimulationSettings, patient: Patient) -> Repertoir
     )
 
 
-def _draw_ranks(
-    settings: SimulationSettings, lineage: str, rng: np.random.Generator
-) -> np.ndarray:
+def _draw_ranks(settings: SimulationSettings, lineage: str, rng: np.random.Generator) -> np.ndarray:
     """(clones, tissues) rank of each clone in each tissue, 0 where it does not live.
 
     Of the clones of a further tissue, `shared_clones` also live in the first, large ones rather.
@@ -165,9 +168,7 @@ def _assign_antigens(
     return antigen
 
 
-def _draw_log_uniform(
-    first: int, last: int, n_drawn: int, rng: np.random.Generator
-) -> np.ndarray:
+def _draw_log_uniform(first: int, last: int, n_drawn: int, rng: np.random.Generator) -> np.ndarray:
     """Different whole numbers from `first` to `last`, each with weight ``1 / number``."""
     numbers = np.arange(first, last + 1)
     return rng.choice(numbers, size=n_drawn, replace=False, p=(1 / numbers) / (1 / numbers).sum())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -13,6 +13,7 @@ from hiaim_sc.errors import Fault, UserInputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_NOT_DERIVED = "default_factory_not_called"  # `truth`, where another setting is wrong
 Tissue = Literal["blood", "tumor"]
 
 
@@ -47,7 +48,9 @@ class SimulationSettings(Model):
     cells_per_library: int = Field(1500, ge=10, description="Median cells (droplets) per library.")
     cells_spread: float = Field(0.1, ge=0, description="Log-SD of the cells per library.")
 
-    null: bool = Field(default=False, description="Plant no effect of the arm at all.")
+    null: bool = Field(
+        default=False, description="Plant no effect of the arm, whatever the effects say."
+    )
     effect_fold: float = Field(
         5.0, gt=0, description="Fold of the planted clones' frequency after the baseline."
     )
@@ -60,6 +63,9 @@ class SimulationSettings(Model):
     nk_effect: float = Field(
         0.3, description="Log-fold of NK cells in treated patients' blood after the baseline."
     )
+    vo2max_effect: float = Field(
+        2.0, description="Gain of treated patients' VO2max after the baseline, ml per kg and min."
+    )
     missing: Fraction = Field(0.0, description="Probability that a sample is missing.")
     swap: bool = Field(default=False, description="Swap the libraries of two patients' samples.")
 
@@ -71,7 +77,7 @@ class SimulationSettings(Model):
     batch_spread: float = Field(0.15, ge=0, description="Log-SD of a batch's effect on a gene.")
     patient_spread: float = Field(0.1, ge=0, description="Log-SD of a patient's effect on a gene.")
     tumour_spread: float = Field(0.4, ge=0, description="The same, in the epithelial cells.")
-    ambient_mean: dict[Tissue, Fraction] = Field(
+    ambient_mean: dict[str, Fraction] = Field(
         default_factory=lambda: {"blood": 0.05, "tumor": 0.12},
         description="Mean share of ambient RNA; never above 0.5 in a library.",
     )
@@ -116,11 +122,8 @@ class SimulationSettings(Model):
         if sum(self.capture) > 1:
             msg = "the three shares of capture must not add up to more than 1"
             raise ValueError(msg)
-        if absent := [tissue for tissue in self.tissues if tissue not in self.ambient_mean]:
-            msg = f"ambient_mean lacks {', '.join(absent)}"
-            raise ValueError(msg)
-        if self.swap and self.n_patients < 2:
-            msg = "a swap needs two patients"
+        if not set(self.tissues) <= set(self.ambient_mean) <= set(get_args(Tissue)):
+            msg = f"ambient_mean needs a share for each of {', '.join(self.tissues)}, and no other"
             raise ValueError(msg)
         return self
 
@@ -147,12 +150,21 @@ def read_settings(path: Path | None, overrides: Mapping[str, Any]) -> Simulation
     try:
         return SimulationSettings.model_validate({**content, **overrides})
     except ValidationError as error:
-        raise UserInputError(
-            Fault(
-                source, 0, ".".join(map(str, e["loc"])), str(e["input"])[:80] if e["loc"] else "", e["msg"]
-            )
-            for e in error.errors()
-        ) from error
+        raise UserInputError(_to_faults(error, source)) from error
+
+
+def _to_faults(error: ValidationError, source: str) -> list[Fault]:
+    return [
+        Fault(
+            source,
+            0,
+            ".".join(map(str, found["loc"])),
+            "" if found["type"] == "missing" or not found["loc"] else str(found["input"])[:80],
+            found["msg"],
+        )
+        for found in error.errors()
+        if found["type"] != _NOT_DERIVED
+    ]
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

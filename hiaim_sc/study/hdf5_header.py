@@ -22,6 +22,7 @@ _V3_DATASETS = ("barcodes", "data", "indices", "indptr", "shape")
 _V3_FEATURES = ("id", "name", "feature_type")
 # (matrix, its table of features), as they are looked for when the matrix is read
 _PLACES = (("layers/counts", "var"), ("X", "var"), ("raw/X", "raw/var"))
+_MAX_TEXTS = 100
 _ID_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl", "feature_id")
 
 
@@ -181,8 +182,14 @@ def _first_texts(column: h5py.Group | h5py.Dataset) -> tuple[str, ...]:
 
 def _count(values: np.ndarray) -> dict[str, int]:
     """How often each text but the empty one occurs; one pass per distinct text, which are few."""
-    counts = {}
+    if values.dtype.kind not in "OSU":
+        msg = f"text is expected where {values.dtype} stands"
+        raise TypeError(msg)
+    counts: dict[str, int] = {}
     while values.size:
+        if len(counts) == _MAX_TEXTS:
+            msg = f"more than {_MAX_TEXTS} genomes or feature types"
+            raise ValueError(msg)
         is_first = values == values[0]
         counts[_strings(values[:1])[0]] = int(is_first.sum())
         values = values[~is_first]

@@ -160,9 +160,9 @@ class Study:
 
         Returns
         -------
-        `library_id sample_id state reason`; `state` is expected, delivered or quarantined.
+        `library_id sample_id batch state reason`; `state` is expected, delivered or quarantined.
         """
-        table = self.libraries[["library_id", "sample_id", "state"]].copy()
+        table = self.libraries[["library_id", "sample_id", "batch", "state"]].copy()
         table["reason"] = table["library_id"].map(dict(quarantined or {})).astype("str")
         table["state"] = table["state"].where(table["reason"].isna(), "quarantined")
         return table

@@ -1,6 +1,20 @@
-"""T-cell receptors: from contigs to cells, clones and what becomes of them."""
+"""T-cell receptors: chains per cell, clones within patients, and how clones move and are shared."""
 
+from hiaim_sc.tcr.airr import build_airr, rearrangements
+from hiaim_sc.tcr.clone_table import tabulate_clones
 from hiaim_sc.tcr.clones import define_clones
+from hiaim_sc.tcr.pooling import pool_receptors
 from hiaim_sc.tcr.receptors import call_receptors
+from hiaim_sc.tcr.tables import alias_clones, share_clones, track_clones
 
-__all__ = ["call_receptors", "define_clones"]
+__all__ = [
+    "alias_clones",
+    "build_airr",
+    "call_receptors",
+    "define_clones",
+    "pool_receptors",
+    "rearrangements",
+    "share_clones",
+    "tabulate_clones",
+    "track_clones",
+]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -35,41 +36,47 @@ _REQUIRED_EMPTY = (
 def build_airr(contigs: pd.DataFrame, obs: pd.DataFrame) -> AnnData:
     """Receptors as scirpy holds them: ``obsm["airr"]``, a record per chain and cell.
 
+    What `scirpy.io.from_airr_cells` makes of the same chains, without its loop over cells. Chains
+    of a cell are sorted by `contig_id`, non-productive ones included.
+
     Parameters
     ----------
     contigs
-        Of all libraries, with ``library_id``.
+        Of all libraries, with ``library_id``. Contigs of cells that are not in `obs` are left out.
     obs
         A row per cell that is to be in the object, indexed ``<library_id>_<cell_barcode>``.
 
     Returns
     -------
     AnnData without X. ``scirpy.pp.index_chains`` adds chain indices where a tool needs them.
+
+    Raises
+    ------
+    ValueError
+        When a cell stands twice in `obs`.
     """
     import awkward as ak
-    import numpy as np
     from anndata import AnnData
 
-    cell = contigs["library_id"] + "_" + contigs["cell_barcode"]
-    chains = contigs.assign(cell=cell)[cell.isin(obs.index).to_numpy()]
-    chains = chains.sort_values(["cell", "contig_id"], ignore_index=True)
-    n_chains = chains["cell"].value_counts().reindex(obs.index, fill_value=0)
-    position = pd.Series(range(len(obs)), index=obs.index)
-    chains = chains.iloc[position[chains["cell"]].argsort(kind="stable")]
+    if not obs.index.is_unique:
+        message = f"{int(obs.index.duplicated().sum())} cells stand twice in obs"
+        raise ValueError(message)
+    position = obs.index.get_indexer(contigs["library_id"] + "_" + contigs["cell_barcode"])
+    chains = contigs.assign(position=position)[position >= 0]
+    chains = chains.sort_values(["position", "contig_id"])
+    n_chains = np.bincount(chains["position"], minlength=len(obs))
     columns = {name: _as_array(chains[name]) for name in _FIELDS}
-    records = ak.unflatten(ak.zip(columns, depth_limit=1), np.asarray(n_chains))
+    records = ak.unflatten(ak.zip(columns, depth_limit=1), n_chains)
     return AnnData(X=None, obs=obs, obsm={"airr": records})
 
 
-def _as_array(values: pd.Series) -> object:
+def _as_array(values: pd.Series) -> Any:
     import awkward as ak
+    import pyarrow as pa
 
-    if values.dtype == bool or pd.api.types.is_integer_dtype(values):
+    if not pd.api.types.is_string_dtype(values.dtype):
         return ak.from_numpy(values.to_numpy())
-    filled = values.astype(object).where(values.notna(), None)
-    # an empty column would have no type, and could not be written
-    array = ak.from_iter([*filled, "text"])[:-1] if len(filled) == 0 else ak.from_iter(filled)
-    return array
+    return ak.from_arrow(pa.array(values, type=pa.string(), from_pandas=True))
 
 
 def rearrangements(contigs: pd.DataFrame, clone_cells: pd.DataFrame) -> pd.DataFrame:

@@ -28,11 +28,11 @@ CLONE_CELL_COLUMNS: Final = (
 def define_clones(receptors: pd.DataFrame, options: TcrOptions) -> pd.DataFrame:
     """Clone of every cell whose receptor can have one, sorted by library and cell barcode.
 
-    Two cells are of one clone when patient and `receptor_subtype` agree, both have the same arms, and
-    in each arm the nucleotide junction agrees (and V, with `options.same_v_gene`): of the primary
-    chains (``primary_only``), of all chains in either order (``all``), or of at least one chain
-    (``any``: transitive, the connected components of cells that share a VJ-VDJ pair). This is
-    scirpy's `define_clonotypes` over both arms, within patient.
+    Two cells are of one clone when patient and `receptor_subtype` agree, both have the same arms,
+    and in each arm the nucleotide junction agrees (and V, with `options.same_v_gene`): of the
+    primary chains (``primary_only``), of all chains in either order (``all``), or of at least one
+    chain (``any``: transitive, the connected components of cells that share a VJ-VDJ pair). This
+    is scirpy's `define_clonotypes` over both arms, within patient.
 
     No clone have: cells that are ``multichain``, ``ambiguous``, ``no IR`` or no T cells, ``two full
     chains`` that are also predicted doublets, and cells without any nucleotide junction.
@@ -57,6 +57,8 @@ def define_clones(receptors: pd.DataFrame, options: TcrOptions) -> pd.DataFrame:
     ValueError
         When a cell stands twice or has no patient.
     """
+    if receptors.empty:
+        return pd.DataFrame({name: pd.Series(dtype="str") for name in CLONE_CELL_COLUMNS})
     _check_cells(receptors)
     cells = receptors[can_have_clone(receptors)].sort_values(
         ["library_id", "cell_barcode"], ignore_index=True
@@ -85,7 +87,9 @@ def define_clones(receptors: pd.DataFrame, options: TcrOptions) -> pd.DataFrame:
 def can_have_clone(receptors: pd.DataFrame) -> np.ndarray:
     """(n_cells,) whether the pairing of chains allows a clone at all."""
     pairing = receptors["chain_pairing"]
-    is_flagged = receptors["predicted_doublet"].eq(True).to_numpy(bool)  # missing: not flagged
+    is_flagged = (
+        receptors["predicted_doublet"].eq(other=True).to_numpy(bool)
+    )  # missing: not flagged
     is_doublet = is_flagged & (pairing == "two full chains").to_numpy()
     is_clear = ~pairing.isin(("multichain", "ambiguous", "no IR")).to_numpy()
     return (receptors["receptor_type"] == "TCR").to_numpy() & is_clear & ~is_doublet

@@ -34,9 +34,14 @@ def pool_receptors(
     )
     cells = ["library_id", "cell_barcode"]
     flagged = pool_tables(
-        {name: table.loc[table["predicted_doublet"], ["cell_barcode"]] for name, table in cell_qc.items()}
+        {
+            name: table.loc[table["predicted_doublet"], ["cell_barcode"]]
+            for name, table in cell_qc.items()
+        }
     )
-    is_flagged = pd.MultiIndex.from_frame(pooled[cells]).isin(pd.MultiIndex.from_frame(flagged[cells]))
+    is_flagged = pd.MultiIndex.from_frame(pooled[cells]).isin(
+        pd.MultiIndex.from_frame(flagged[cells])
+    )
     return pooled.assign(
         patient_id=pooled["library_id"].map(patient).astype("str"), predicted_doublet=is_flagged
     )

@@ -87,7 +87,7 @@ def _countable_chains(contigs: pd.DataFrame, min_umis: int) -> pd.DataFrame:
 
 
 def _rank_chains(chains: pd.DataFrame) -> pd.DataFrame:
-    """Chains with their `rank` within cell and arm, 1 the best; `contig_id` settles what is left."""
+    """Chains with their `rank` within cell and arm, 1 the best; `contig_id` settles ties."""
     keys = chains.assign(
         junction=chains["junction"].fillna(""), junction_aa=chains["junction_aa"].fillna("")
     ).sort_values(

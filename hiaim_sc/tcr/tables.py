@@ -1,4 +1,4 @@
-"""Clone tables of a release: per library, over visits, between samples, and renamed ones."""
+"""Clone tables of a release: over visits, between samples, and renamed ones."""
 
 from __future__ import annotations
 
@@ -9,79 +9,28 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 
-from hiaim_sc.names import CLONE_SOURCES, RELEASE_TABLES
+from hiaim_sc.names import RELEASE_TABLES
 from hiaim_sc.stats import benjamini_hochberg, clone_change_test
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from scipy.sparse import csr_array
+
     from hiaim_sc.config import TcrOptions
 
 _CELL = ["library_id", "cell_barcode"]
-_PLACE = ["patient_id", "sample_id", "tissue", "visit", "session_phase"]
-_ARMS = (("1", "VJ_1"), ("2", "VDJ_1"))
-_SEQUENCE = ("locus", "v_call", "j_call", "junction", "junction_aa")
-_ALPHA = 0.05
-
-
-def tabulate_clones(
-    clone_cells: pd.DataFrame, receptors: pd.DataFrame, layout: pd.DataFrame, cells: pd.DataFrame
-) -> pd.DataFrame:
-    """Clones per library: the release table ``clones``.
-
-    Parameters
-    ----------
-    clone_cells
-        As `define_clones` returns them.
-    receptors
-        Of all libraries, with ``library_id``.
-    layout
-        Sample of each library.
-    cells
-        The table of all cells, for ``qc_pass``.
-
-    Returns
-    -------
-    A row per clone and library. ``n_cells`` counts all its cells, ``n_cells_qc`` those that pass
-    QC; ``locus_1 v_call_1 j_call_1 junction_1 junction_aa_1`` is the clone's VJ chain, ``_2`` its
-    VDJ chain; ``clone_source`` is the best of its cells there.
-    """
-    table = clone_cells.merge(cells[[*_CELL, "qc_pass"]], on=_CELL, how="left")
-    table["source"] = table["clone_source"].map({s: i for i, s in enumerate(CLONE_SOURCES)})
-    grouped = table.groupby(["clone_key", "library_id"], as_index=False).agg(
-        n_cells=("cell_barcode", "size"), n_cells_qc=("qc_pass", "sum"), source=("source", "min")
-    )
-    grouped["clone_source"] = grouped["source"].map(dict(enumerate(CLONE_SOURCES))).astype("str")
-    grouped["n_cells_qc"] = grouped["n_cells_qc"].astype("int64")
-    grouped = grouped.merge(layout[["library_id", *_PLACE]], on="library_id")
-    grouped = grouped.merge(_chains_of(clone_cells, receptors), on="clone_key", how="left")
-    first = list(RELEASE_TABLES["clones"])
-    rest = [c for c in grouped.columns if c not in first and c != "source"]
-    return grouped[[*first, *rest]].sort_values(["clone_key", "library_id"], ignore_index=True)
-
-
-def _chains_of(clone_cells: pd.DataFrame, receptors: pd.DataFrame) -> pd.DataFrame:
-    """Chains of one cell of each clone whose primary chains are those of the clone's key."""
-    table = clone_cells.merge(receptors, on=_CELL)
-    named = pd.Series("", index=table.index, dtype="str")
-    for _, slot in _ARMS:
-        parts = [table[f"{slot}_{name}"].fillna("") for name in ("locus", "v_call", "junction")]
-        named = named + "|" + (parts[0] + ":" + parts[1] + ":" + parts[2]).where(parts[0] != "", "")
-    table["is_named"] = table["patient_id"] + named == table["clone_key"]
-    table = table.sort_values(
-        ["clone_key", "is_named", *_CELL], ascending=[True, False, True, True]
-    )
-    chosen = table.drop_duplicates("clone_key")
-    columns = {f"{slot}_{name}": f"{name}_{n}" for n, slot in _ARMS for name in _SEQUENCE}
-    return chosen[["clone_key", "invariant", *columns]].rename(columns=columns)
+_INTEGERS = ("n_from", "n_to", "depth_from", "depth_to", "n_shared")
+_FLOATS = ("log2_fc", "p_value", "q_value", "jaccard", "morisita_horn")
 
 
 def track_clones(clones: pd.DataFrame, visits: Sequence[str], options: TcrOptions) -> pd.DataFrame:
     """How clones move between visits: the release table ``clone_tracking``.
 
-    Consecutive visits, and the first against the last, within patient and tissue, resting samples
-    and cells that pass QC. Under the null of an unchanged frequency the later count of a clone with
-    K cells over both visits follows a beta-binomial with mean ``depth_to / (depth_from +
+    Consecutive visits, and the first against the last, within patient and tissue, in resting
+    samples and cells that pass QC. A visit without such cells is passed over: the visits on both
+    sides of it are compared. Under the null of an unchanged frequency the later count of a clone
+    with K cells over both visits follows a beta-binomial with mean ``depth_to / (depth_from +
     depth_to)`` and overdispersion rho (`hiaim_sc.stats.clone_change_test`). The p-values describe
     clones; no comparison of arms is made of them.
 
@@ -92,41 +41,47 @@ def track_clones(clones: pd.DataFrame, visits: Sequence[str], options: TcrOption
     visits
         In the order of the design.
     options
-        ``tracking_rho`` and ``tracking_min_total``.
+        ``tracking_rho``, ``tracking_min_total``, ``tracking_max_q_value``.
 
     Returns
     -------
-    ``p_value`` is two-sided (twice the smaller side), missing below ``tracking_min_total`` cells;
-    ``q_value`` is Benjamini-Hochberg's within patient, tissue and pair of visits.
+    pandas.DataFrame
+        A row per clone with a cell at either visit. ``depth``: all cells with a clone.
+        ``p_value`` is two-sided (twice the smaller side), missing below ``tracking_min_total``
+        cells; ``q_value`` is Benjamini-Hochberg's within patient, tissue and pair of visits.
+        ``class`` is novel or lost by absence alone, else untestable, expanded, contracted, or
+        persistent. Sorted by patient, tissue, pair of visits (design's order) and clone.
 
     References
     ----------
-    Rytlewski et al. 2019, PLoS One 14:e0213684, doi:10.1371/journal.pone.0213684.
+    Rytlewski et al. 2019, doi:10.1371/journal.pone.0213684
     """
     at_rest = clones[(clones["session_phase"] == "rest") & (clones["n_cells_qc"] > 0)]
-    counts = at_rest.groupby(["patient_id", "tissue", "visit", "clone_key"])["n_cells_qc"].sum()
-    pairs = list(pairwise(visits))
-    if len(visits) > 2:
-        pairs.append((visits[0], visits[-1]))
     found = []
-    for (patient, tissue), group in counts.groupby(level=["patient_id", "tissue"]):
-        by_visit = group.droplevel(["patient_id", "tissue"]).unstack("visit")
-        for start, end in pairs:
-            if start in by_visit and end in by_visit:
-                changes = _compare_visits(by_visit[start], by_visit[end], options)
-                found.append(
-                    changes.assign(
-                        patient_id=patient, tissue=tissue, visit_from=start, visit_to=end
-                    )
-                )
-    columns = list(RELEASE_TABLES["clone_tracking"])
+    for (patient, tissue), group in at_rest.groupby(["patient_id", "tissue"]):
+        by_visit = group.pivot_table(
+            "n_cells_qc", index="clone_key", columns="visit", aggfunc="sum", fill_value=0
+        )
+        for start, end in _pair_visits([visit for visit in visits if visit in by_visit], visits):
+            changes = _compare_visits(by_visit[start], by_visit[end], options)
+            place = {"patient_id": patient, "tissue": tissue, "visit_from": start, "visit_to": end}
+            found.append(changes.assign(**place))
     if not found:
-        return pd.DataFrame({name: pd.Series(dtype="str") for name in columns})
-    return pd.concat(found, ignore_index=True)[columns]
+        return _empty_table("clone_tracking")
+    return pd.concat(found, ignore_index=True)[list(RELEASE_TABLES["clone_tracking"])]
+
+
+def _pair_visits(present: Sequence[str], visits: Sequence[str]) -> list[tuple[str, str]]:
+    """Neighbours among the visits that are there, and the first and the last of the design."""
+    pairs = list(pairwise(present))
+    baseline_to_last = (visits[0], visits[-1])
+    if len(visits) > 1 and set(baseline_to_last) <= set(present) and baseline_to_last not in pairs:
+        pairs.append(baseline_to_last)
+    return pairs
 
 
 def _compare_visits(start: pd.Series, end: pd.Series, options: TcrOptions) -> pd.DataFrame:
-    counts = pd.DataFrame({"n_from": start, "n_to": end}).fillna(0).astype("int64")
+    counts = pd.DataFrame({"n_from": start, "n_to": end})
     counts = counts[counts.sum(axis=1) > 0].sort_index().reset_index()
     depth_from, depth_to = int(counts["n_from"].sum()), int(counts["n_to"].sum())
     k1, k2 = counts["n_from"].to_numpy(), counts["n_to"].to_numpy()
@@ -150,12 +105,12 @@ def _compare_visits(start: pd.Series, end: pd.Series, options: TcrOptions) -> pd
     counts["log2_fc"] = np.log2(fold)
     counts["p_value"] = p_value
     counts["q_value"] = benjamini_hochberg(p_value)
-    counts["class"] = _classify(counts, tested)
+    counts["class"] = _classify(counts, tested, options.tracking_max_q_value)
     return counts
 
 
-def _classify(counts: pd.DataFrame, tested: np.ndarray) -> np.ndarray:
-    is_called = counts["q_value"] <= _ALPHA
+def _classify(counts: pd.DataFrame, tested: np.ndarray, max_q_value: float) -> np.ndarray:
+    is_called = counts["q_value"] <= max_q_value
     masks = {
         "novel": counts["n_from"] == 0,
         "lost": counts["n_to"] == 0,
@@ -167,51 +122,75 @@ def _classify(counts: pd.DataFrame, tested: np.ndarray) -> np.ndarray:
 
 
 def share_clones(clones: pd.DataFrame) -> pd.DataFrame:
-    """Overlap of receptors between all pairs of samples: the release table ``sharing``.
+    r"""Overlap of receptors between all pairs of samples: the release table ``sharing``.
 
-    Receptors are compared without the patient: a receptor in two patients is contamination, a
-    swap, or public. ``jaccard`` is |A and B| / |A or B|; ``morisita_horn`` is 2 sum(x y) /
-    ((sum(x^2) / X^2 + sum(y^2) / Y^2) X Y), with counts x, y and totals X, Y.
+    Receptors are compared by the text of ``clone_key`` without the patient, so that contamination
+    and swaps between patients show; within a patient this is the clone. Counts of clones
+    :math:`x_i, y_i` with totals X, Y: `n_shared` is :math:`|A \cap B|`, `jaccard` :math:`|A \cap
+    B| / |A \cup B|` (a similarity), `morisita_horn` :math:`2\sum x_i y_i / ((\sum x_i^2/X^2 + \sum
+    y_i^2/Y^2) X Y)`.
 
     Parameters
     ----------
     clones
-        As `tabulate_clones` returns them; all cells of a clone count.
+        As `tabulate_clones` returns them; all cells of a clone count, kept or not. Rows without a
+        sample are no part of any.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per pair of samples with receptor cells, sorted.
+
+    References
+    ----------
+    Horn 1966, doi:10.1086/282436
     """
-    samples = np.sort(clones["sample_id"].unique())
-    patient = clones.drop_duplicates("sample_id").set_index("sample_id")["patient_id"]
-    receptor = clones["clone_key"].str.split("|", n=1).str[1]
-    rows = np.searchsorted(samples, clones["sample_id"].to_numpy(dtype=samples.dtype))
-    codes, unique = pd.factorize(receptor)
-    counts = coo_array(
-        (clones["n_cells"].to_numpy(dtype=float), (rows, codes)), shape=(len(samples), len(unique))
-    ).tocsr()
-    present = counts.copy()
-    present.data = np.ones_like(present.data)
-    shared, product = (present @ present.T).toarray(), (counts @ counts.T).toarray()
+    placed = clones[clones["sample_id"].notna()]
+    if placed["sample_id"].nunique() < 2:
+        return _empty_table("sharing")
+    rows, samples = pd.factorize(placed["sample_id"], sort=True)
+    patient = placed.drop_duplicates("sample_id").set_index("sample_id")["patient_id"]
+    receptors, unique = pd.factorize(_without_patient(placed))
+    cells = placed["n_cells"].to_numpy(dtype=np.float64)
+    counts = coo_array((cells, (rows, receptors)), shape=(len(samples), len(unique))).tocsr()
     first, second = np.triu_indices(len(samples), k=1)
-    richness, total, square = shared.diagonal(), counts.sum(axis=1), product.diagonal()
-    n_shared = shared[first, second]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        jaccard = n_shared / (richness[first] + richness[second] - n_shared)
-        simpson = square / total**2
-        spread = (simpson[first] + simpson[second]) * total[first] * total[second]
-        morisita_horn = 2 * product[first, second] / spread
     owner = patient.reindex(samples).to_numpy()
     return pd.DataFrame(
         {
             "sample_id_1": samples[first],
             "sample_id_2": samples[second],
             "same_patient": owner[first] == owner[second],
-            "n_shared": n_shared.astype("int64"),
-            "jaccard": jaccard,
-            "morisita_horn": morisita_horn,
+            **_overlap(counts, first, second),
         }
     )
 
 
+def _without_patient(clones: pd.DataFrame) -> pd.Series:
+    """The receptor in a ``clone_key``."""
+    n_patient = clones["patient_id"].str.len()
+    keys = zip(clones["clone_key"], n_patient, strict=True)
+    return pd.Series([key[n + 1 :] for key, n in keys], index=clones.index, dtype="str")
+
+
+def _overlap(counts: csr_array, first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:
+    present = (counts > 0).astype(np.float64)
+    shared, product = (present @ present.T).toarray(), (counts @ counts.T).toarray()
+    richness, total = shared.diagonal(), counts.sum(axis=1)
+    concentration = product.diagonal() / total**2
+    n_shared = shared[first, second]
+    spread = (concentration[first] + concentration[second]) * total[first] * total[second]
+    return {
+        "n_shared": n_shared.astype(np.int64),
+        "jaccard": n_shared / (richness[first] + richness[second] - n_shared),
+        "morisita_horn": 2 * product[first, second] / spread,
+    }
+
+
 def alias_clones(previous: pd.DataFrame | None, current: pd.DataFrame) -> pd.DataFrame:
     """Clones whose key changed since the last release: the release table ``clone_aliases``.
+
+    An old key that no clone has any more is followed to the clone that most of its cells are in
+    now (ties: smallest text). Keys whose cells are all gone have no row, for there is no new one.
 
     Parameters
     ----------
@@ -220,23 +199,27 @@ def alias_clones(previous: pd.DataFrame | None, current: pd.DataFrame) -> pd.Dat
 
     Returns
     -------
-    ``old_key new_key reason``: ``merged`` where cells of several old clones are now one,
-    ``renamed`` otherwise.
+    pandas.DataFrame
+        `reason` is ``merged`` where the new clone holds cells of another old clone too, else
+        ``renamed``. Sorted by `old_key`.
     """
-    columns = list(RELEASE_TABLES["clone_aliases"])
-    empty = pd.DataFrame({name: pd.Series(dtype="str") for name in columns})
     if previous is None or previous.empty or current.empty:
-        return empty
+        return _empty_table("clone_aliases")
     both = previous.merge(current, on=_CELL, suffixes=("_old", "_new"))
-    moves = both.groupby(["clone_key_old", "clone_key_new"]).size().reset_index(name="n")
-    moves = moves.sort_values(
-        ["clone_key_old", "n", "clone_key_new"], ascending=[True, False, True]
-    )
-    moves = moves.drop_duplicates("clone_key_old")
+    moves = both.groupby(["clone_key_old", "clone_key_new"], as_index=False).size()
     n_old = moves.groupby("clone_key_new")["clone_key_old"].transform("nunique")
     moves["reason"] = np.where(n_old > 1, "merged", "renamed")
-    moves = moves[moves["clone_key_old"] != moves["clone_key_new"]]
-    if moves.empty:
-        return empty
+    order = ["clone_key_old", "size", "clone_key_new"]
+    moves = moves.sort_values(order, ascending=[True, False, True])
+    moves = moves.drop_duplicates("clone_key_old")
+    moves = moves[~moves["clone_key_old"].isin(current["clone_key"])]
     moves = moves.rename(columns={"clone_key_old": "old_key", "clone_key_new": "new_key"})
-    return moves[columns].sort_values(["old_key"], ignore_index=True)
+    return moves[list(RELEASE_TABLES["clone_aliases"])].reset_index(drop=True)
+
+
+def _empty_table(name: str) -> pd.DataFrame:
+    dtypes = dict.fromkeys(_INTEGERS, "int64") | dict.fromkeys(_FLOATS, "float64")
+    dtypes["same_patient"] = "bool"
+    return pd.DataFrame(
+        {column: pd.Series(dtype=dtypes.get(column, "str")) for column in RELEASE_TABLES[name]}
+    )

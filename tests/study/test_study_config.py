@@ -28,6 +28,7 @@ def _faults(tmp_path, text: str | bytes):
     [
         ("study: [1, 2", 1, "", "study: [1, 2", "YAML that can be read"),
         (DESIGN + "  strata: [a\noptions: {}\n", 7, "", "options: {}", "YAML that can be read"),
+        ("\nstudy: 2026-13-45", 0, "", "", "month must be in 1..12"),
         ("just text", 1, "", "just text", "a mapping"),
         ("", 0, "", "an empty file", "a YAML file"),
         ("<html>", 0, "", "a web page", "a YAML file"),

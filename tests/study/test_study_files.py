@@ -122,6 +122,22 @@ def test_matrix_that_contradicts_itself(library, wrong, words):
     assert words in _reason(library)
 
 
+@pytest.mark.parametrize(
+    ("genome", "words"),
+    [(np.full(6, np.nan), "text is expected where float64"), (None, "more than 100 genomes")],
+)
+def test_genomes_that_are_none(small_study, library, genome, words):
+    n = 150
+    if genome is None:
+        names = tuple(f"g{i}" for i in range(n))
+        small_study.write_matrix(library.gex, ids=names, types=GENES[:1] * n, genomes=names)
+    else:
+        with h5py.File(library.gex, "a") as file:
+            del file["matrix/features/genome"]
+            file["matrix/features/genome"] = genome
+    assert words in _reason(library)
+
+
 def test_other_hdf5_is_no_matrix(library):
     with h5py.File(library.gex, "w") as file:
         file["molecule_info"] = 1
@@ -246,6 +262,15 @@ def test_first_contigs_tell_cell_and_species(small_study, library, chain, v_gene
 def test_gzipped_contigs_are_known_by_their_bytes(library):
     library.vdj.write_bytes(gzip.compress(library.vdj.read_bytes()))
     assert _reason(library, "vdj") == ""
+
+
+def test_row_that_the_start_cuts_is_left_out(library):
+    header = "barcode,contig_id,j_gene,cdr3_nt,productive,v_gene\n"
+    rows = "A,c1,TRBJ1-1,TGT,true,TRBV29-1\nA,{},TRBJ1-1,TGT,true,TRBV29-1\n"
+    n_before = len(header) + len(rows) - len("{}") - len("-1\n")
+    library.vdj.write_text(header + rows.format("c" * (65_536 - n_before)))
+    assert library.vdj.read_bytes()[:65_536].endswith(b"TRBV29")
+    check_contig_start(library.vdj)
 
 
 def test_long_table_is_judged_by_its_start(library):

@@ -1,0 +1,114 @@
+"""The table of all cells: what each stage said of each cell barcode, side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from hiaim_sc.names import RELEASE_TABLES
+from hiaim_sc.study import pool_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hiaim_sc.config import TcrOptions
+
+_CELL = ["library_id", "cell_barcode"]
+_SAMPLE = ["sample_id", "patient_id", "tissue", "visit", "session_phase"]
+_QC = [
+    "total_counts",
+    "n_genes_by_counts",
+    "pct_counts_mt",
+    "doublet_score",
+    "predicted_doublet",
+    "qc_pass",
+    "qc_reason",
+]
+_RECEPTOR = ["chain_pairing", "receptor_type", "receptor_subtype", "invariant"]
+_TYPES = ["leiden", "cell_type", "cell_type_lineage", "cell_type_coarse"]
+_NO_GEX = "no_gex"
+
+
+def build_cells(
+    layout: pd.DataFrame,
+    cell_qc: Mapping[str, pd.DataFrame],
+    receptors: Mapping[str, pd.DataFrame],
+    clone_cells: pd.DataFrame,
+    cell_types: pd.DataFrame,
+    options: TcrOptions,
+) -> pd.DataFrame:
+    """Every cell barcode of GEX or V(D)J, kept or not: the release table ``cells``.
+
+    Parameters
+    ----------
+    layout
+        Sample of each library.
+    cell_qc, receptors
+        Tables by ``library_id``.
+    clone_cells, cell_types
+        Of the cohort.
+    options
+        ``require_gex``: whether a receptor without GEX is left out (``no_gex``) or counts as a
+        cell.
+
+    Returns
+    -------
+    Sorted by library and cell barcode. ``chain_pairing`` is missing where the cell barcode has no
+    contig at all, ``no IR`` where it has, but no productive chain. Cell types are missing for cells
+    that do not pass QC; a cell that is known by its T-cell receptor alone is T, of unknown lineage.
+    """
+    qc = pool_tables(cell_qc, ["cell_barcode", *_QC])
+    chains = pool_tables(receptors, ["cell_barcode", *_RECEPTOR])
+    cells = qc[[*_CELL, *_QC]].merge(
+        chains[[*_CELL, *_RECEPTOR]], on=_CELL, how="outer", indicator="found_in"
+    )
+    cells = cells.merge(clone_cells[[*_CELL, "clone_key", "clone_source"]], on=_CELL, how="left")
+    cells = cells.merge(cell_types[[*_CELL, *_TYPES]], on=_CELL, how="left")
+    cells = cells.merge(layout[["library_id", *_SAMPLE]], on="library_id")
+    cells = _judge_without_gex(cells, options)
+    first = list(RELEASE_TABLES["cells"])
+    rest = ["receptor_type", "receptor_subtype", "invariant", "clone_source", "leiden"]
+    cells = cells.sort_values(_CELL, ignore_index=True)
+    return cells[[*first, *rest, "predicted_doublet"]]
+
+
+def _judge_without_gex(cells: pd.DataFrame, options: TcrOptions) -> pd.DataFrame:
+    alone = (cells["found_in"] == "right_only").to_numpy()
+    passes = cells["qc_pass"].astype("boolean").fillna(value=False).to_numpy(dtype=bool)
+    is_tcr = (cells["receptor_type"] == "TCR").to_numpy()
+    reason = np.where(alone, "" if not options.require_gex else _NO_GEX, cells["qc_reason"])
+    cells = cells.assign(
+        qc_pass=np.where(alone, not options.require_gex, passes),
+        qc_reason=pd.Series(reason, index=cells.index).fillna("").astype("str"),
+        predicted_doublet=cells["predicted_doublet"].astype("boolean").fillna(value=False),
+    )
+    cells["predicted_doublet"] = cells["predicted_doublet"].astype(bool)
+    for name in ("total_counts", "n_genes_by_counts"):
+        cells[name] = cells[name].astype("Int64")
+    if not options.require_gex:
+        for name in ("cell_type", "cell_type_lineage", "cell_type_coarse"):
+            known = np.where(is_tcr, "T", "unassigned")
+            cells[name] = cells[name].astype("str").mask(alone, pd.Series(known, cells.index))
+    return cells
+
+
+def label_specificity(specificity: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """Antigen calls with clone and QC verdict of their cells: the release table ``specificity``.
+
+    Parameters
+    ----------
+    specificity
+        Calls of all libraries, with ``library_id``.
+    cells
+        As `build_cells` returns them.
+    """
+    columns = list(RELEASE_TABLES["specificity"])
+    if specificity.empty:
+        return pd.DataFrame({name: pd.Series(dtype="str") for name in columns})
+    table = specificity.merge(cells[[*_CELL, "clone_key", "qc_pass"]], on=_CELL, how="left")
+    table["qc_pass"] = table["qc_pass"].astype("boolean").fillna(value=False).astype(bool)
+    rest = [name for name in table.columns if name not in columns]
+    table = table.sort_values([*_CELL, "dna_barcode"], ignore_index=True)
+    return table[[*columns, *rest]]

@@ -1,0 +1,109 @@
+"""Clonal endpoints within CD8 T cells, at a depth that is common to all samples of a tissue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hiaim_sc.stats import (
+    clone_change_test,
+    rarefied_expanded_clones,
+    rarefied_expanded_fraction,
+    subsample_counts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+    from hiaim_sc.config import CompareOptions
+
+_INVARIANT = ("MAIT", "iNKT")
+_QUANTILE = 0.10
+
+
+def count_clones(cells: pd.DataFrame) -> pd.Series:
+    """CD8 T cells per clone in one sample, by clone key; invariant T cells are left out.
+
+    Parameters
+    ----------
+    cells
+        Cells of one sample that pass QC.
+    """
+    is_cd8 = (cells["cell_type_lineage"] == "CD8") & cells["clone_key"].notna()
+    is_cd8 &= ~cells["invariant"].fillna("").isin(_INVARIANT)
+    return cells.loc[is_cd8, "clone_key"].value_counts().sort_index()
+
+
+def choose_depth(sizes: Iterable[int], options: CompareOptions) -> int:
+    """Common depth m of a tissue: the 10 % quantile of its samples' CD8 T cells, or the minimum.
+
+    It is chosen from all samples of the tissue, without the arm.
+    """
+    found = [size for size in sizes if size > 0]
+    quantile = int(np.floor(np.quantile(found, _QUANTILE))) if found else 0
+    return max(options.min_depth, quantile)
+
+
+def expanded_clones(counts: pd.Series, depth: int, options: CompareOptions) -> float:
+    """``nexp_m``: expected clones with at least c cells among m."""
+    return float(rarefied_expanded_clones(counts.to_numpy(), depth, options.expanded_min_cells))
+
+
+def expanded_fraction(counts: pd.Series, depth: int, options: CompareOptions) -> float:
+    """``expfrac_m``: expected share of m cells in clones with at least c of them."""
+    return float(rarefied_expanded_fraction(counts.to_numpy(), depth, options.expanded_min_cells))
+
+
+def called_clones(
+    before: pd.Series,
+    after: pd.Series,
+    depth: int,
+    options: CompareOptions,
+    *,
+    rng: np.random.Generator,
+) -> float:
+    """``n_called_m``: clones called expanded from one visit to another, both at depth m.
+
+    Mean over subsamples of m cells from each visit of the number of clones with at least
+    ``called_min_total`` cells over both and a one-sided beta-binomial p below ``called_alpha``.
+    """
+    clones = before.index.union(after.index).sort_values()
+    draws = [
+        subsample_counts(
+            visit.reindex(clones, fill_value=0).to_numpy(),
+            depth,
+            n_draws=options.called_draws,
+            rng=rng,
+        )
+        for visit in (before, after)
+    ]
+    k1, k2 = (drawn.ravel() for drawn in draws)
+    p_value = clone_change_test(k1, k2, depth, depth, rho=options.called_rho).p_value
+    called = (k1 + k2 >= options.called_min_total) & (p_value < options.called_alpha)
+    return float(called.sum() / options.called_draws)
+
+
+def dual_expanded(
+    tumour: pd.Series,
+    blood: pd.Series,
+    depths: tuple[int, int],
+    *,
+    draws: int,
+    rng: np.random.Generator,
+) -> float:
+    """``blood_tumour_dual``: share of tumour CD8 T cells in clones with two cells in both tissues.
+
+    Mean over subsamples of both tissues at their depths.
+    """
+    clones = tumour.index.union(blood.index).sort_values()
+    in_tumour, in_blood = (
+        subsample_counts(
+            counts.reindex(clones, fill_value=0).to_numpy(), depth, n_draws=draws, rng=rng
+        )
+        for counts, depth in zip((tumour, blood), depths, strict=True)
+    )
+    in_both = (in_tumour >= 2) & (in_blood >= 2)
+    return float((in_tumour * in_both).sum() / (draws * depths[0]))

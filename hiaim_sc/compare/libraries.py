@@ -1,0 +1,113 @@
+"""A verdict on each library."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from hiaim_sc.names import RELEASE_TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FEW_CELLS = 100
+_HIGH_MT = 15.0
+_MANY_LOST = 0.5
+_LOW_JOIN_RATE = 0.8
+
+
+def summarise_libraries(
+    library_states: pd.DataFrame,
+    reports: Mapping[str, Mapping[str, Any]],
+    cell_qc: Mapping[str, pd.DataFrame],
+    limits: Mapping[str, Mapping[str, Any]],
+) -> pd.DataFrame:
+    """Numbers and verdict of each delivered library: the release table ``libraries_qc``.
+
+    Parameters
+    ----------
+    library_states
+        ``library_id sample_id batch state reason`` of all libraries.
+    reports
+        What ingest reported, by library_id.
+    cell_qc, limits
+        QC tables and limits, by library_id.
+
+    Returns
+    -------
+    ``verdict`` is pass, warn (with the reasons) or quarantined. ``n_cells_read`` counts GEX cell
+    barcodes, ``n_cells_vdj`` those with contigs. Cells lost are counted per reason; a cell with two
+    reasons counts for both.
+    """
+    delivered = library_states[library_states["state"] != "expected"]
+    rows = [
+        _summarise(row, reports.get(name, {}), cell_qc.get(name), limits.get(name, {}))
+        for name, row in delivered.set_index("library_id", drop=False).iterrows()
+    ]
+    columns = list(RELEASE_TABLES["libraries_qc"])
+    if not rows:
+        return pd.DataFrame({name: pd.Series(dtype="str") for name in columns})
+    table = pd.DataFrame(rows)
+    rest = [name for name in table.columns if name not in columns]
+    return table[[*columns, *rest]].sort_values("library_id", ignore_index=True)
+
+
+def _summarise(
+    library: pd.Series,
+    report: Mapping[str, Any],
+    cells: pd.DataFrame | None,
+    limits: Mapping[str, Any],
+) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "library_id": library["library_id"],
+        "sample_id": library["sample_id"],
+        "batch": library["batch"],
+        "n_cells_read": report.get("n_cells_gex"),
+        "ambient_fraction": np.nan,
+        "join_rate": report.get("join_rate"),
+        "n_cells_vdj": report.get("n_cells_vdj"),
+        "n_contigs": report.get("n_contigs"),
+        "n_contigs_dropped": sum((report.get("n_contigs_dropped") or {}).values()),
+        **_describe_cells(cells),
+        "doublet_threshold": limits.get("doublet_threshold"),
+    }
+    if library["state"] == "quarantined":
+        return {**row, "verdict": "quarantined", "reason": library["reason"]}
+    warnings = "; ".join(_warnings(row))
+    return {**row, "verdict": "warn" if warnings else "pass", "reason": warnings}
+
+
+def _describe_cells(cells: pd.DataFrame | None) -> dict[str, Any]:
+    names = ("n_cells_kept", "n_doublets", "median_counts", "median_genes", "pct_mt")
+    lost = {f"n_{reason}": 0 for reason in ("low_counts", "low_genes", "high_mt")}
+    if cells is None or cells.empty:
+        return {**dict.fromkeys(names), **lost}
+    reasons = cells["qc_reason"].fillna("").str.split(";")
+    for reason in ("low_counts", "low_genes", "high_mt"):
+        lost[f"n_{reason}"] = int(reasons.map(lambda found, r=reason: r in found).sum())
+    kept = cells[cells["qc_pass"]]
+    return {
+        "n_cells_kept": len(kept),
+        "n_doublets": int(cells["predicted_doublet"].sum()),
+        "median_counts": kept["total_counts"].median(),
+        "median_genes": kept["n_genes_by_counts"].median(),
+        "pct_mt": kept["pct_counts_mt"].median(),
+        **lost,
+    }
+
+
+def _warnings(row: Mapping[str, Any]) -> list[str]:
+    found = []
+    read, kept, join_rate = row["n_cells_read"], row["n_cells_kept"], row["join_rate"]
+    if read and kept is not None:
+        if kept < _FEW_CELLS:
+            found.append(f"only {kept} cells kept (fewer than {_FEW_CELLS})")
+        if kept < (1 - _MANY_LOST) * read:
+            found.append(f"{read - kept} of {read} cells lost")
+        if row["pct_mt"] is not None and row["pct_mt"] > _HIGH_MT:
+            found.append(f"median mitochondrial share {row['pct_mt']:.1f} % (above {_HIGH_MT:g} %)")
+    if join_rate is not None and join_rate < _LOW_JOIN_RATE:
+        found.append(f"only {100 * join_rate:.0f} % of V(D)J cell barcodes are GEX cell barcodes")
+    return found

@@ -1,0 +1,102 @@
+"""What a cell would show of a dna_barcode that no receptor of it binds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from scipy.stats import nbinom
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_N_SDS: Final = 3.0
+_MAX_ROUNDS: Final = 100
+# A negative binomial of this size is a Poisson; the smallest mean keeps it defined.
+_POISSON_SIZE: Final = 1e6
+_LEAST_MEAN: Final = 1e-3
+
+
+@dataclass(frozen=True)
+class Background:
+    """Negative binomial of each dna_barcode in cells that do not bind it.
+
+    Attributes
+    ----------
+    mean, size
+        (n_dna_barcodes,) mean in UMIs, and size: the variance is ``mean + mean^2 / size``.
+    """
+
+    mean: NDArray[np.float64]
+    size: NDArray[np.float64]
+
+    def upper_tail(
+        self, counts: NDArray[np.float64], capture: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """(n_cells, n_dna_barcodes) probability of at least so many UMIs.
+
+        Parameters
+        ----------
+        counts
+            (n_cells, n_dna_barcodes) UMIs.
+        capture
+            (n_cells,) factor on the mean.
+        """
+        mean = self.mean * capture[:, None]
+        return nbinom.sf(counts - 1, self.size, self.size / (self.size + mean))
+
+
+def fit_background(counts: NDArray[np.float64]) -> Background:
+    """Background of each dna_barcode, fitted over the cells without those that stand out.
+
+    Cells more than three standard deviations (of at least one UMI) above the mean are left out, and
+    mean and deviation taken again, until no cell changes: the positive tail has no say, whatever its
+    size up to about half of the cells. The negative binomial has the mean :math:`m` and, by
+    moments, the size :math:`m^2 / (v - m)` of what is left.
+
+    Parameters
+    ----------
+    counts
+        (n_cells, n_dna_barcodes) UMIs.
+    """
+    kept = np.ones(counts.shape, dtype=bool)
+    for _ in range(_MAX_ROUNDS):
+        mean, variance = _moments(counts, kept)
+        within = counts <= mean + _N_SDS * np.sqrt(np.maximum(variance, 1.0))
+        if (within == kept).all():
+            break
+        kept = within
+    mean, variance = _moments(counts, kept)
+    mean = np.maximum(mean, _LEAST_MEAN)
+    excess = variance - mean
+    size = np.full(len(mean), _POISSON_SIZE)
+    np.divide(mean**2, excess, out=size, where=excess > mean**2 / _POISSON_SIZE)
+    return Background(mean, size)
+
+
+def measure_capture(controls: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n_cells,) how many times more of every multimer a sticky cell holds, 1 in a usual cell.
+
+    :math:`\\max(1, (C + 1) / (\\bar C + 1))` with the cell's UMIs :math:`C` over all negative
+    controls and their background mean :math:`\\bar C`. Never below 1: few UMIs tell little.
+
+    Parameters
+    ----------
+    controls
+        (n_cells, n_controls) UMIs; without controls all cells are taken as usual ones.
+    """
+    total = controls.sum(axis=1)
+    if controls.shape[1] == 0:
+        return np.ones(len(total))
+    usual = fit_background(total[:, None]).mean[0]
+    return np.maximum(1.0, (total + 1) / (usual + 1))
+
+
+def _moments(
+    counts: NDArray[np.float64], kept: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    n_kept = np.maximum(kept.sum(axis=0), 1)
+    mean = np.where(kept, counts, 0).sum(axis=0) / n_kept
+    variance = np.where(kept, (counts - mean) ** 2, 0).sum(axis=0) / n_kept
+    return mean, variance
