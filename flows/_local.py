@@ -18,7 +18,7 @@ from hiaim_sc.errors import HiaimError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows._workers import Profile
+    from flows._profile import Profile
     from flows.study import StudyResult
 
 

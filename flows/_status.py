@@ -41,9 +41,10 @@ def library_states(study: Study, store: Store) -> list[LibraryState]:
     processed = process_libraries(run)
     waiting = {record.library_id for record in run.records if record.status == "recomputed"}
     delivered = set(study.delivered_libraries())
+    samples = study.libraries.set_index("library_id")["sample_id"].fillna("").to_dict()
     states = []
     for row in study.libraries.itertuples():
-        name, sample = str(row.library_id), str(row.sample_id or "")
+        name, sample = str(row.library_id), samples[row.library_id]
         if name in processed.quarantined:
             state = LibraryState(name, sample, "quarantined", processed.quarantined[name])
         elif name not in delivered:

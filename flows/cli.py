@@ -64,15 +64,19 @@ def validate(study: StudyFolder) -> None:
     Lists every fault at once with table, line, column, value and what is allowed. Opens
     allocation.tsv only to check it, and prints none of it.
     """
-    from hiaim_sc.study import check_design, check_files, find_allocation_faults, read_study
+    from hiaim_sc.study import (
+        check_design,
+        check_files,
+        find_allocation_faults,
+        read_allocation,
+        read_study,
+    )
 
     with _faults_reported():
         found = read_study(study)
-        faults: list[Fault] = [
-            *find_allocation_faults(found),
-            *check_design(found),
-            *check_files(found),
-        ]
+        faults: list[Fault] = find_allocation_faults(found)
+        arms = None if faults else read_allocation(found)
+        faults += [*check_design(found, arms), *check_files(found)]
         if faults:
             raise UserInputError(faults)
     n_samples, n_libraries = len(found.expected_samples()), len(found.delivered_libraries())
@@ -125,7 +129,7 @@ def run(
     the release names it, and the exit code is 0.
     """
     from flows._local import run_study
-    from flows._workers import read_profile
+    from flows._profile import read_profile
     from hiaim_sc.study import find_allocation_faults, read_study
 
     with _faults_reported():

@@ -60,7 +60,8 @@ class Trial:
     def values(self) -> pd.Series:
         """Analysed value by place and patient."""
         known = self.endpoints[self.endpoints["value_analysed"].notna()]
-        return known.set_index([*PLACE, "patient_id"])["value_analysed"].astype(float)
+        found = known.set_index([*PLACE, "patient_id"])["value_analysed"].astype(float)
+        return found.sort_index()
 
     def at(self, place: Place) -> pd.Series:
         """Analysed value by patient, patients of the trial only."""

@@ -31,29 +31,18 @@ class Background:
     mean: NDArray[np.float64]
     size: NDArray[np.float64]
 
-    def upper_tail(
-        self, counts: NDArray[np.float64], capture: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """(n_cells, n_dna_barcodes) probability of at least so many UMIs.
-
-        Parameters
-        ----------
-        counts
-            (n_cells, n_dna_barcodes) UMIs.
-        capture
-            (n_cells,) factor on the mean.
-        """
-        mean = self.mean * capture[:, None]
-        return nbinom.sf(counts - 1, self.size, self.size / (self.size + mean))
+    def upper_tail(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability of at least so many UMIs; `counts` is (n_cells, n_dna_barcodes)."""
+        return nbinom.sf(counts - 1, self.size, self.size / (self.size + self.mean))
 
 
 def fit_background(counts: NDArray[np.float64]) -> Background:
     """Background of each dna_barcode, fitted over the cells without those that stand out.
 
-    Cells more than three standard deviations (of at least one UMI) above the mean are left out, and
-    mean and deviation taken again, until no cell changes: the positive tail has no say, whatever its
-    size up to about half of the cells. The negative binomial has the mean :math:`m` and, by
-    moments, the size :math:`m^2 / (v - m)` of what is left.
+    Cells more than three standard deviations (of at least one UMI) above the mean are left out,
+    and mean and deviation taken again, until no cell changes: those that bind have little say. The
+    negative binomial has the mean :math:`m` and, by moments, the size :math:`m^2 / (v - m)` of what
+    is left.
 
     Parameters
     ----------
@@ -73,24 +62,6 @@ def fit_background(counts: NDArray[np.float64]) -> Background:
     size = np.full(len(mean), _POISSON_SIZE)
     np.divide(mean**2, excess, out=size, where=excess > mean**2 / _POISSON_SIZE)
     return Background(mean, size)
-
-
-def measure_capture(controls: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n_cells,) how many times more of every multimer a sticky cell holds, 1 in a usual cell.
-
-    :math:`\\max(1, (C + 1) / (\\bar C + 1))` with the cell's UMIs :math:`C` over all negative
-    controls and their background mean :math:`\\bar C`. Never below 1: few UMIs tell little.
-
-    Parameters
-    ----------
-    controls
-        (n_cells, n_controls) UMIs; without controls all cells are taken as usual ones.
-    """
-    total = controls.sum(axis=1)
-    if controls.shape[1] == 0:
-        return np.ones(len(total))
-    usual = fit_background(total[:, None]).mean[0]
-    return np.maximum(1.0, (total + 1) / (usual + 1))
 
 
 def _moments(
