@@ -28,7 +28,8 @@ def run_study(
     """Run the study flow, let the server write everything down, say where the release is."""
     study = study.resolve()
     store = (store or default_store(study)).resolve()
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    # progress is on the terminal already; the server still gets every line
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "ERROR")
     with ExitStack() as stack:
         own_server = not configured()
         if own_server:
@@ -71,7 +72,7 @@ def browse(store: Path, port: int) -> None:
     if not (home / "prefect.db").is_file():
         msg = f"no run was recorded in {home}; run the study first"
         raise HiaimError(msg)
-    environment = {**os.environ, **server_environment(home)}
+    environment = {**os.environ, **server_environment(home, port)}
     environment.pop("PREFECT_API_URL", None)
     command = [sys.executable, "-m", "prefect", "server", "start"]
     typer.echo(f"Prefect UI: http://127.0.0.1:{port}/runs   (Ctrl-C stops it)")

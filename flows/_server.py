@@ -30,10 +30,14 @@ class ServerError(HiaimError):
     """The local Prefect server did not start."""
 
 
-def server_environment(home: Path) -> dict[str, str]:
+def server_environment(home: Path, port: int) -> dict[str, str]:
     """Settings of a quiet, private Prefect server with its database in `home`."""
     return {
         "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_PORT": str(port),
+        # the page asks the API at this address; without it always at port 4200
+        "PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
@@ -70,7 +74,7 @@ def local_server(home: Path, port: int) -> Iterator[str]:
     The API's URL, also set as ``PREFECT_API_URL`` for this process.
     """
     home.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, **server_environment(home)}
+    environment = {**os.environ, **server_environment(home, port)}
     environment.pop("PREFECT_API_URL", None)
     command = [sys.executable, "-m", "prefect", "server", "start"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
@@ -81,7 +85,7 @@ def local_server(home: Path, port: int) -> Iterator[str]:
         )
         try:
             _wait_until_healthy(process, api, home)
-            os.environ.update(server_environment(home), PREFECT_API_URL=api)
+            os.environ.update(server_environment(home, port), PREFECT_API_URL=api)
             yield api
         finally:
             _stop(process)

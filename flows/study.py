@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
 from flows._artifacts import show_release
@@ -48,7 +48,13 @@ class StudyResult:
         return sum(record.status == "recomputed" for record in self.records)
 
 
-@flow(name="study", flow_run_name="study {study}", validate_parameters=True, persist_result=False)
+def _run_name() -> str:
+    """Study folder and time, as people read it in a list of runs."""
+    folder = Path(str(flow_run.get_parameters()["study"]))
+    return f"{folder.name} {datetime.now(UTC):%Y-%m-%d %H:%M}"
+
+
+@flow(name="study", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
 def study_flow(
     study: str,
     results: str | None = None,
@@ -75,7 +81,16 @@ def study_flow(
     with ConsoleProgress() as progress:
         run = StudyRun(read_study(folder), run_store, progress, compute_as_tasks)
         libraries, keys = run_stages(run, blinded=blinded)
+        _log(run, libraries.quarantined)
         release = publish_release(run, libraries, keys, results=target, started=started)
     show_release(run.study.config.study, release)
     identifier = UUID(str(flow_run.get_id()))
     return StudyResult(release, identifier, tuple(run.records), libraries.quarantined)
+
+
+def _log(run: StudyRun, quarantined: dict[str, str]) -> None:
+    logger = get_run_logger()
+    n_computed = sum(record.status == "recomputed" for record in run.records)
+    logger.info("%d stages computed, %d reused", n_computed, len(run.records) - n_computed)
+    for library_id, reason in sorted(quarantined.items()):
+        logger.warning("quarantined: %s: %s", library_id, reason)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _N_SDS: Final = 3.0
+_N_SDS_START: Final = 10.0
+_SD_PER_MAD: Final = 1.4826
 _MAX_ROUNDS: Final = 100
 # A negative binomial of this size is a Poisson; the smallest mean keeps it defined.
 _POISSON_SIZE: Final = 1e6
@@ -40,16 +42,20 @@ def fit_background(counts: NDArray[np.float64]) -> Background:
     """Background of each dna_barcode, fitted over the cells without those that stand out.
 
     Cells more than three standard deviations (of at least one UMI) above the mean are left out,
-    and mean and deviation taken again, until no cell changes: those that bind have little say. The
-    negative binomial has the mean :math:`m` and, by moments, the size :math:`m^2 / (v - m)` of what
-    is left.
+    and mean and deviation taken again, until no cell changes. The start leaves out what is ten
+    robust deviations (from the median absolute one) above the median, so that cells that bind have
+    no say while they are fewer than half. The negative binomial has the mean :math:`m` and, by
+    moments, the size :math:`m^2 / (v - m)` of what is left; as the background loses its own largest
+    values too, tails are somewhat too light.
 
     Parameters
     ----------
     counts
         (n_cells, n_dna_barcodes) UMIs.
     """
-    kept = np.ones(counts.shape, dtype=bool)
+    median = np.median(counts, axis=0)
+    deviation = _SD_PER_MAD * np.median(np.abs(counts - median), axis=0)
+    kept = counts <= median + _N_SDS_START * np.maximum(deviation, 1.0)
     for _ in range(_MAX_ROUNDS):
         mean, variance = _moments(counts, kept)
         within = counts <= mean + _N_SDS * np.sqrt(np.maximum(variance, 1.0))

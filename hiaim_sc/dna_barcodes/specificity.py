@@ -48,8 +48,7 @@ def call_specificity(
     controls included. The last two keep sticky cells out, which hold more of every multimer.
     Negative controls are never called.
 
-    P-values describe single cells and compare no arms. The background leaves out the cells that
-    stand out, so they are somewhat too small. Multimers that many cells hold without their receptor
+    P-values describe single cells and compare no arms. Multimers that many cells hold without their receptor
     (KLGGALQAK of HLA-A*03:01 is known for it) pass in some cells: `n_same_call` against
     `n_same_receptor` shows whether the clone agrees.
 
@@ -132,8 +131,9 @@ def _describe_panel(antigen_counts: AnnData, antigens: pd.DataFrame) -> pd.DataF
     given = antigens.reindex(columns=["dna_barcode", "hla", "is_control"])
     given = given.drop_duplicates("dna_barcode").set_index("dna_barcode")
     given = given.reindex(antigen_counts.var_names)
-    is_control = given["is_control"].astype("str").str.lower().isin(("true", "1"))
-    return pd.DataFrame({"hla": given["hla"].fillna("").astype("str"), "is_control": is_control})
+    is_control = given["is_control"].astype("str").str.lower().isin(("true", "yes", "1"))
+    hla = given["hla"].astype("str").fillna("")
+    return pd.DataFrame({"hla": hla, "is_control": is_control})
 
 
 def _match_controls(controls: NDArray[np.float64], panel: pd.DataFrame) -> NDArray[np.float64]:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from hiaim_sc.names import COARSE_OF_CELL_TYPE
 from hiaim_sc.simulate.reference import reference_table
 from hiaim_sc.simulate.seeds import generator
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from hiaim_sc.simulate.cohort import Sample
     from hiaim_sc.simulate.settings import SimulationSettings
 
 # Dirichlet concentration over patients: blood varies less than biopsies.
 _CONCENTRATION = {"blood": 60.0, "tumor": 15.0}
-_CONCENTRATION_WITHIN = 60.0  # cell types within their compartment
+_CONCENTRATION_WITHIN = 120.0  # cell types within their compartment
 _VISIT_FACTOR = 3.0  # visits of a patient vary less than patients
 _LEAST_SHARE = 1e-4
 
@@ -54,16 +53,19 @@ def compartment_shares(shares: pd.Series) -> pd.Series:
 
 
 def _vary(mean: pd.Series, concentration: float, rng: np.random.Generator) -> pd.Series:
-    compartments = compartment_shares(mean)
-    drawn = dict(zip(compartments.index, _dirichlet(compartments, concentration, rng), strict=True))
-    varied = mean.astype(float).copy()
-    for compartment, share in drawn.items():
-        members = mean.index[mean.index.map(COARSE_OF_CELL_TYPE) == compartment]
-        within = mean[members] / mean[members].sum()
-        varied[members] = share * _dirichlet(within, _CONCENTRATION_WITHIN, rng)
-    return varied / varied.sum()
+    shares = mean.to_numpy(dtype=float)
+    compartment = np.array([COARSE_OF_CELL_TYPE[name] for name in mean.index])
+    names, code = np.unique(compartment, return_inverse=True)
+    totals = np.bincount(code, shares)
+    drawn = _dirichlet(totals, concentration, rng)
+    varied = np.empty_like(shares)
+    for i in range(len(names)):
+        members = code == i
+        within = _dirichlet(shares[members] / totals[i], _CONCENTRATION_WITHIN, rng)
+        varied[members] = drawn[i] * within
+    return pd.Series(varied / varied.sum(), index=mean.index)
 
 
-def _dirichlet(mean: pd.Series, concentration: float, rng: np.random.Generator) -> np.ndarray:
-    drawn = np.maximum(rng.dirichlet(mean.to_numpy() * concentration), _LEAST_SHARE)
+def _dirichlet(mean: np.ndarray, concentration: float, rng: np.random.Generator) -> np.ndarray:
+    drawn = np.maximum(rng.dirichlet(mean * concentration), _LEAST_SHARE)
     return drawn / drawn.sum()

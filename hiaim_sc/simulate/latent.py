@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import betabinom, binom
+from scipy.special import betaln, gammaln
+from scipy.stats import binom
 
 if TYPE_CHECKING:
     from hiaim_sc.config import CompareOptions
@@ -73,21 +74,21 @@ def expected_called_clones(
 
 def _call_thresholds(depth: int, options: CompareOptions) -> np.ndarray:
     """Least `k2` that is called for each `k1` from 0; more than `depth` where none is."""
-    half = (1 - options.called_rho) / options.called_rho / 2 if options.called_rho else np.inf
-    least = np.full(depth + 1, depth + 1)
-    after = np.arange(depth + 1)
-    start = 0  # thresholds never fall with k1
-    for n_before in range(depth + 1):
-        k = after[start:]
-        total = k + n_before
-        p_value = (
-            betabinom.sf(k - 1, total, half, half)
-            if np.isfinite(half)
-            else binom.sf(k - 1, total, 0.5)
-        )
-        called = (total >= options.called_min_total) & (p_value < options.called_alpha)
-        if not called.any():
-            break
-        start += int(np.argmax(called))
-        least[n_before] = start
-    return least
+    is_called = np.zeros((depth + 1, depth + 1), dtype=bool)  # k1 x k2
+    for total in range(options.called_min_total, 2 * depth + 1):
+        after = np.flatnonzero(_upper_tail(total, options.called_rho) < options.called_alpha)
+        after = after[(after <= depth) & (total - after <= depth)]
+        is_called[total - after, after] = True
+    return np.where(is_called.any(axis=1), is_called.argmax(axis=1), depth + 1)
+
+
+def _upper_tail(total: int, rho: float) -> np.ndarray:
+    """``P(k2 >= k)`` for each k from 0 to `total`, where the frequency has not changed."""
+    k = np.arange(total + 1)
+    log_choose = gammaln(total + 1) - gammaln(k + 1) - gammaln(total - k + 1)
+    if rho == 0:
+        log_pmf = log_choose - total * np.log(2)
+    else:
+        half = (1 - rho) / rho / 2
+        log_pmf = log_choose + betaln(k + half, total - k + half) - betaln(half, half)
+    return np.exp(log_pmf)[::-1].cumsum()[::-1]

@@ -195,6 +195,6 @@ def _merge_doublets(cells: pd.DataFrame) -> pd.DataFrame:
     droplets = ordered.drop_duplicates("cell_barcode").reset_index(drop=True)
     others = ordered[ordered.duplicated("cell_barcode")].set_index("cell_barcode")["cell_type"]
     droplets["is_doublet"] = droplets["cell_barcode"].isin(others.index)
-    droplets["other_cell_type"] = droplets["cell_barcode"].map(others).fillna("")
+    droplets["other_cell_type"] = others.reindex(droplets["cell_barcode"], fill_value="").to_numpy()
     droplets.loc[droplets["is_doublet"], ["clone_key", "antigen", "lineage", "receptor"]] = ""
     return droplets.reindex(columns=list(CELL_COLUMNS))

@@ -20,5 +20,7 @@ def reference_table(name: str) -> pd.DataFrame:
         raises or lowers), `composition` (share of cell types by tissue), `segments` (V and J
         genes), `antigens`, `alleles`.
     """
-    with files("hiaim_sc.simulate").joinpath("tables", f"{name}.tsv").open() as file:
+    with (
+        files("hiaim_sc.simulate").joinpath("tables", f"{name}.tsv").open(encoding="utf-8") as file
+    ):
         return pd.read_csv(file, sep="\t", keep_default_na=False)

@@ -24,7 +24,6 @@ _GENES_OF_STATE = 40  # further genes that tell one state from its relatives
 _FOLD_OF_STATE = 0.8  # their log2 fold
 _SHARE_RAISED = 0.75
 _FOLD_SPREAD = 0.35
-_ELSEWHERE = ("female", "male", "mitochondrial", "all", "stress", "rare")
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def _neutral_levels(n_genes: int, states: pd.DataFrame, rng: np.random.Generator
     }
     log_levels = [
         base
-        + sum(folds[group] for group in groups.split() if group not in _ELSEWHERE)
+        + sum(folds[group] for group in groups.split() if group in folds)
         + _draw_folds(n_genes, _GENES_OF_STATE, _FOLD_OF_STATE, rng)
         for groups in states["groups"]
     ]

@@ -86,11 +86,11 @@ def test_frequencies_add_up_to_one_for_each_patient(small_cohort):
 
 
 def test_missing_samples_have_a_reason_or_no_row_and_no_library(tmp_path):
-    settings = small_settings(tmp_path / "study", missing=0.5, cells_per_library=20, n_patients=10)
+    settings = small_settings(tmp_path / "study", missing=0.5, cells_per_library=10, n_patients=6)
     simulate_cohort(settings)
     missing = json.loads((settings.truth / "truth.json").read_text())["missing_samples"]
     study = read_study(settings.out)
-    assert 10 <= len(missing) <= 30
+    assert 6 <= len(missing) <= 18
     assert set(missing.values()) == {"row absent", "not_collected", "lesion_unsafe", "failed_lab"}
     with_row = study.samples.set_index("sample_id")["status"]
     assert not {name for name, fate in missing.items() if fate == "row absent"} & set(
@@ -100,7 +100,7 @@ def test_missing_samples_have_a_reason_or_no_row_and_no_library(tmp_path):
     assert with_row[with_row != "collected"].to_dict() == expected
     assert set(study.libraries["sample_id"]) == set(with_row.index[with_row == "collected"])
     effects = read(settings, "effects.tsv")
-    assert len(effects[effects["endpoint"] == "nexp_m"]) == 10 * 2 * 2
+    assert len(effects[effects["endpoint"] == "nexp_m"]) == 6 * 2 * 2
 
 
 def test_swapped_libraries_hold_each_other_s_clones(tmp_path):
