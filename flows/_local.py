@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from flows._paths import default_store
-from flows._server import configured, free_port, local_server, server_environment
+from flows._server import (
+    configured,
+    free_port,
+    local_server,
+    send_what_is_queued,
+    server_environment,
+)
 from flows._server import wait_for_task_runs as drain
 from hiaim_sc.errors import HiaimError
 
@@ -43,6 +49,7 @@ def run_study(
             str(study), str(results.resolve()) if results else None, str(store), blinded=blinded
         )
         recorded = drain(result.flow_run_id, result.n_recomputed)
+        send_what_is_queued()
     _tell(study, store, result, recorded, own_server=own_server)
     return result
 

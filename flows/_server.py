@@ -116,6 +116,19 @@ def _stop(process: subprocess.Popen) -> None:
         process.wait()
 
 
+def send_what_is_queued() -> None:
+    """Send queued logs and events to the server before it is stopped.
+
+    Left to the end of the process, they would be retried for a minute against a server that is
+    gone.
+    """
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    for worker in (APILogWorker, EventsWorker):
+        worker.drain_all(timeout=_DRAIN_SECONDS)
+
+
 def wait_for_task_runs(flow_run_id: UUID, expected: int) -> int:
     """Wait until the server has written down the final state of this many task runs.
 

@@ -48,9 +48,9 @@ def call_specificity(
     controls included. The last two keep sticky cells out, which hold more of every multimer.
     Negative controls are never called.
 
-    P-values describe single cells and compare no arms. Multimers that many cells hold without their receptor
-    (KLGGALQAK of HLA-A*03:01 is known for it) pass in some cells: `n_same_call` against
-    `n_same_receptor` shows whether the clone agrees.
+    P-values describe single cells and compare no arms. Multimers that cells of many receptors hold
+    a little of (in the public dextramer data KLGGALQAK of CMV) pass in some cells: `n_same_call`
+    beside `n_same_receptor` shows whether the clone agrees.
 
     Parameters
     ----------

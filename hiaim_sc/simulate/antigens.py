@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 _STICKY_FOLD = 10.0
 _SIGNAL_DISPERSION = 0.5
-_BACKGROUND_DISPERSION = 1.0
+# Together they give each barcode's background the dispersion (1 + 0.6)(1 + 0.25) - 1 = 1; most of
+# it is the cell's, so that a cell that stains with one multimer stains with all, controls too.
+_CELL_DISPERSION, _BACKGROUND_DISPERSION = 0.6, 0.25
 
 
 def antigen_panel(settings: SimulationSettings) -> pd.DataFrame:
@@ -40,8 +42,8 @@ def draw_antigen_counts(
 ) -> sparse.csr_matrix:
     """Counts of each DNA barcode in each cell, cells x antigens, int32.
 
-    Negative binomial: background in every cell, ten-fold over all barcodes in sticky cells, and
-    the signal on top where the cell's clone recognises the antigen.
+    Overdispersed background in every cell, correlated over barcodes and ten-fold in sticky cells,
+    and on top a negative binomial signal where the cell's clone recognises the antigen.
 
     Parameters
     ----------
@@ -55,7 +57,8 @@ def draw_antigen_counts(
         Source of chance.
     """
     is_sticky = rng.random(len(antigen)) < settings.sticky_share
-    mean = settings.antigen_background * np.where(is_sticky, _STICKY_FOLD, 1.0)
+    staining = _CELL_DISPERSION * rng.standard_gamma(1 / _CELL_DISPERSION, len(antigen))
+    mean = settings.antigen_background * staining * np.where(is_sticky, _STICKY_FOLD, 1.0)
     shape = (len(antigen), len(panel))
     counts = _draw_nb(np.broadcast_to(mean[:, None], shape), _BACKGROUND_DISPERSION, rng)
     is_specific = antigen[:, None] == panel["dna_barcode"].to_numpy()[None, :]

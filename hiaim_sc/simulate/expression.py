@@ -90,7 +90,9 @@ def draw_counts(
     """
     weights = np.zeros(len(profiles))
     np.add.at(weights, cells.state, cells.size * (1 - cells.mt_share))
-    soup = weights @ profiles + (cells.size @ cells.mt_share) * mitochondrial
+    # no matrix product: its last digit depends on the machine, and with it a count now and then
+    soup = (weights[:, None] * profiles).sum(axis=0)
+    soup += (cells.size * cells.mt_share).sum() * mitochondrial
     soup /= soup.sum()
     step = max(1, _CHUNK // profiles.shape[1])
     blocks = []

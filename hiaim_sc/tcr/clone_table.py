@@ -22,6 +22,7 @@ CLONE_COLUMNS: Final = (
 )
 _PLACE: Final = ("sample_id", "tissue", "visit", "session_phase")
 _CELL: Final = ["library_id", "cell_barcode"]
+_FOLLOWING: Final = ("j_call", "junction_aa")  # what goes with a junction
 _CHAIN: Final = r"(?:(?P<locus_{0}>[A-Z]{{3}}):(?P<v_call_{0}>[^:|]*):(?P<junction_{0}>[^|]*))?"
 _KEY: Final = rf"\|{_CHAIN.format(1)}\|{_CHAIN.format(2)}(?:\|[^|]*\|[^|]*)?$"
 
@@ -86,13 +87,14 @@ def _describe_clones(clone_cells: pd.DataFrame, receptors: pd.DataFrame) -> pd.D
     """A row per clone: the chains of its key, and what goes with them."""
     clones = clone_cells[["clone_key"]].drop_duplicates(ignore_index=True)
     clones = pd.concat([clones, clones["clone_key"].astype("str").str.extract(_KEY)], axis=1)
+    slots = [f"{slot}_{name}" for slot in ("VJ_1", "VDJ_1") for name in ("junction", *_FOLLOWING)]
     cells = clone_cells[[*_CELL, "clone_key"]].merge(
-        receptors, on=_CELL, how="left", validate="one_to_one"
+        receptors[[*_CELL, *slots, "invariant"]], on=_CELL, how="left", validate="one_to_one"
     )
-    cells = cells.merge(clones, on="clone_key")
+    cells = cells.merge(clones[["clone_key", "junction_1", "junction_2"]], on="clone_key")
     for slot, number in (("VJ_1", 1), ("VDJ_1", 2)):
         has_chain = cells[cells[f"{slot}_junction"] == cells[f"junction_{number}"]]
-        for name in ("j_call", "junction_aa"):
+        for name in _FOLLOWING:
             common = _most_frequent(has_chain, f"{slot}_{name}")
             clones[f"{name}_{number}"] = clones["clone_key"].map(common).astype("str")
     has_alpha = cells[cells["VJ_1_junction"] == cells["junction_1"]]

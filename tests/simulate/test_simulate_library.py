@@ -226,8 +226,29 @@ def test_specific_cells_have_signal_for_their_antigen_alone():
     assert counts[4000:, 3].mean() == pytest.approx(40 + background, rel=0.1)
     assert np.delete(counts[4000:], 3, axis=1).mean() == pytest.approx(background, rel=0.2)
     assert counts[:4000].mean() == pytest.approx(background, rel=0.1)
-    sticky = counts[:4000].mean(axis=1) > 4
-    assert sticky.mean() == pytest.approx(0.1, abs=0.03)
+
+
+def test_background_has_its_dispersion_and_is_shared_by_the_barcodes_of_a_cell():
+    settings = small_settings(sticky_share=0.0, antigen_background=4.0)
+    antigen = np.full(40_000, "")
+    panel = antigen_panel(settings)
+    counts = draw_antigen_counts(settings, panel, antigen, np.random.default_rng(6)).toarray()
+    assert counts.mean() == pytest.approx(4.0, rel=0.02)
+    assert counts.var(axis=0).mean() == pytest.approx(4 + 4**2, rel=0.05)
+    # 0.6 of the squared mean is common, of a variance of 4 + 16
+    correlation = np.corrcoef(counts[:, 0], counts[:, -1])[0, 1]
+    assert correlation == pytest.approx(0.6 * 16 / 20, abs=0.03)
+
+
+def test_sticky_cells_have_ten_fold_background():
+    panel = antigen_panel(SETTINGS)
+    means = [
+        draw_antigen_counts(
+            small_settings(sticky_share=share), panel, np.full(4000, ""), np.random.default_rng(7)
+        ).mean()
+        for share in (0.0, 1.0)
+    ]
+    assert means[1] / means[0] == pytest.approx(10, rel=0.05)
 
 
 def test_antigens_are_those_the_patient_can_present(blood):
