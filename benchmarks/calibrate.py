@@ -148,7 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cohorts", type=int, default=20, help="planted, and as many null")
     parser.add_argument("--patients", type=int, default=16)
-    parser.add_argument("--cells", type=int, default=1000, help="per library")
+    parser.add_argument("--cells", type=int, default=1500, help="per library")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--out", type=Path, default=Path("docs/calibration.md"))
     asked = parser.parse_args()

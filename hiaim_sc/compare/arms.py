@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from hiaim_sc.compare.contrasts import PLACE, Place, Trial, label_strata
@@ -11,15 +12,15 @@ from hiaim_sc.names import RELEASE_TABLES
 from hiaim_sc.stats import benjamini_hochberg
 
 if TYPE_CHECKING:
-    import numpy as np
+    from hiaim_sc.config import Design, StudyConfig
 
-    from hiaim_sc.config import AnalysisPlan, Design, StudyConfig
+_NUMBERS = ["estimate", "se", "df", "ci_low", "ci_high", "p_t", "p_perm", "p_adj", "effect_g"]
 
 
 def draw_blinded_arms(
     strata: pd.DataFrame, design: Design, *, rng: np.random.Generator
 ) -> pd.Series:
-    """Random arm of each patient: balanced within strata, and independent of the allocation.
+    """Random arm of each patient, sorted: balanced within strata, independent of the allocation.
 
     Parameters
     ----------
@@ -31,16 +32,14 @@ def draw_blinded_arms(
         Draws the labels.
     """
     patients = strata.sort_index()
-    groups = label_strata(patients)
-    arms = pd.Series("", index=patients.index, dtype="object", name="arm")
-    start = 0
-    for _, members in patients.groupby(groups, sort=True):
-        names = rng.permutation(members.index.to_numpy())
-        # start where the last stratum ended, so that odd strata balance each other
-        labels = [design.arms[(start + i) % len(design.arms)] for i in range(len(names))]
-        arms.loc[names] = labels
-        start += len(names)
-    return arms.astype("str")
+    stratum = label_strata(patients).to_numpy()
+    # by stratum, in random order within: arms dealt in turn differ by one patient at most in each
+    # stratum and over all of them
+    order = np.lexsort((rng.permutation(len(patients)), stratum))
+    turn = int(rng.integers(len(design.arms)))
+    dealt = [design.arms[(turn + i) % len(design.arms)] for i in range(len(patients))]
+    arms = pd.Series(dealt, index=patients.index[order], dtype="str", name="arm")
+    return arms.sort_index()
 
 
 def compare_arms(
@@ -93,11 +92,14 @@ def compare_arms(
     if not rows:
         return pd.DataFrame({name: pd.Series(dtype="str") for name in columns})
     table = pd.DataFrame(rows).reindex(columns=columns)
+    table[_NUMBERS] = table[_NUMBERS].astype("float64")
     table["prespecified"], table["blinded"], table["gate"] = False, blinded, ""
-    table["family"] = [find_family(row, config.analysis_plan) for row in table.itertuples()]
+    table["family"] = [
+        find_family(endpoint, tissue, config)
+        for endpoint, tissue in zip(table["endpoint"], table["tissue"], strict=True)
+    ]
     for _, group in table.groupby("family"):
-        p_values = group["p_perm"].to_numpy(dtype=float)
-        table.loc[group.index, "p_adj"] = benjamini_hochberg(p_values)
+        table.loc[group.index, "p_adj"] = benjamini_hochberg(group["p_perm"].to_numpy())
     order = {visit: i for i, visit in enumerate(design.visits)}
     return table.sort_values(
         ["family", *PLACE, "contrast"],
@@ -106,12 +108,27 @@ def compare_arms(
     )
 
 
-def find_family(row: Any, plan: AnalysisPlan) -> str:
-    """Family of a comparison: as planned, measurements by assay, the rest together per tissue."""
-    if row.tissue == "":
-        return f"measurements:{row.endpoint.split(':')[0]}"
-    tissue = "tumour" if row.tissue == "tumor" else row.tissue
-    for family, members in plan.families.items():
-        if row.endpoint in members and family.split("_")[0] == tissue:
+def find_family(endpoint: str, tissue: str, config: StudyConfig) -> str:
+    """Family of an endpoint: as planned, else its assay's, else ``<tissue>_other``.
+
+    Parameters
+    ----------
+    endpoint, tissue
+        Of the comparison; measurements have no tissue.
+    config
+        The plan's families. One whose name starts with a tissue and ``_`` holds endpoints of that
+        tissue alone (``tumour_`` stands for tissue ``tumor``), another those of any.
+    """
+    spelt = _spell(tissue)
+    tissues = {_spell(name) for name in config.design.tissues} | {"blood", "tumour"}
+    for family, members in config.analysis_plan.families.items():
+        prefix = _spell(family.split("_")[0])
+        if endpoint in members and (prefix == spelt or prefix not in tissues):
             return family
-    return f"{tissue}_other"
+    if not tissue:
+        return f"measurements:{endpoint.split(':')[0]}"
+    return f"{spelt}_other"
+
+
+def _spell(tissue: str) -> str:
+    return "tumour" if tissue == "tumor" else tissue

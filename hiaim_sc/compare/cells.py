@@ -51,7 +51,7 @@ def build_cells(
         Of the cohort.
     options
         ``require_gex``: whether a receptor without GEX is left out (``no_gex``) or counts as a
-        cell.
+        cell. A cell barcode with neither GEX nor a productive chain never does.
 
     Returns
     -------
@@ -78,9 +78,11 @@ def _judge_without_gex(cells: pd.DataFrame, options: TcrOptions) -> pd.DataFrame
     alone = (cells["found_in"] == "right_only").to_numpy()
     passes = cells["qc_pass"].astype("boolean").fillna(value=False).to_numpy(dtype=bool)
     is_tcr = (cells["receptor_type"] == "TCR").to_numpy()
-    reason = np.where(alone, "" if not options.require_gex else _NO_GEX, cells["qc_reason"])
+    has_receptor = (cells["chain_pairing"] != "no IR").to_numpy()
+    is_cell = has_receptor & (not options.require_gex)
+    reason = np.where(alone, np.where(is_cell, "", _NO_GEX), cells["qc_reason"])
     cells = cells.assign(
-        qc_pass=np.where(alone, not options.require_gex, passes),
+        qc_pass=np.where(alone, is_cell, passes),
         qc_reason=pd.Series(reason, index=cells.index).fillna("").astype("str"),
         predicted_doublet=cells["predicted_doublet"].astype("boolean").fillna(value=False),
     )
@@ -89,8 +91,8 @@ def _judge_without_gex(cells: pd.DataFrame, options: TcrOptions) -> pd.DataFrame
         cells[name] = cells[name].astype("Int64")
     if not options.require_gex:
         for name in ("cell_type", "cell_type_lineage", "cell_type_coarse"):
-            known = np.where(is_tcr, "T", "unassigned")
-            cells[name] = cells[name].astype("str").mask(alone, pd.Series(known, cells.index))
+            known = pd.Series(np.where(is_tcr, "T", "unassigned"), index=cells.index)
+            cells[name] = cells[name].astype("str").mask(alone & is_cell, known)
     return cells
 
 

@@ -1,4 +1,4 @@
-"""Clonal endpoints within CD8 T cells, at a depth that is common to all samples of a tissue."""
+"""Numbers of a sample's clones, at a depth that is common to all samples of a tissue."""
 
 from __future__ import annotations
 
@@ -24,23 +24,43 @@ _INVARIANT = ("MAIT", "iNKT")
 _QUANTILE = 0.10
 
 
-def count_clones(cells: pd.DataFrame) -> pd.Series:
-    """CD8 T cells per clone in one sample, by clone key; invariant T cells are left out.
+def choose_population(cells: pd.DataFrame) -> str:
+    """T cells that the clonal endpoints count: ``CD8``, or ``T`` where lineages are not known.
+
+    All T cells are counted when most cells with a clone have no GEX. It is chosen once for the
+    study, without the arm.
+
+    Parameters
+    ----------
+    cells
+        Release table ``cells``.
+    """
+    counted = cells[cells["qc_pass"] & cells["clone_key"].notna()]
+    n_without_gex = int(counted["total_counts"].isna().sum())
+    return "T" if 2 * n_without_gex > len(counted) else "CD8"
+
+
+def count_clones(cells: pd.DataFrame, population: str) -> pd.Series:
+    """Cells of the population per clone, by clone key; invariant T cells are left out.
 
     Parameters
     ----------
     cells
         Cells of one sample that pass QC.
+    population
+        As `choose_population` returns it.
     """
-    is_cd8 = (cells["cell_type_lineage"] == "CD8") & cells["clone_key"].notna()
-    is_cd8 &= ~cells["invariant"].fillna("").isin(_INVARIANT)
-    return cells.loc[is_cd8, "clone_key"].value_counts().sort_index()
+    column = "cell_type_lineage" if population == "CD8" else "cell_type_coarse"
+    is_counted = (cells[column] == population) & cells["clone_key"].notna()
+    is_counted &= ~cells["invariant"].fillna("").isin(_INVARIANT)
+    return cells.loc[is_counted, "clone_key"].value_counts().sort_index()
 
 
 def choose_depth(sizes: Iterable[int], options: CompareOptions) -> int:
-    """Common depth m of a tissue: the 10 % quantile of its samples' CD8 T cells, or the minimum.
+    """Common depth m of a tissue: the 10 % quantile of its samples' sizes, or the minimum.
 
-    It is chosen from all samples of the tissue, without the arm.
+    It is chosen from all samples of the tissue, without the arm; samples without a clone have no
+    say.
     """
     found = [size for size in sizes if size > 0]
     quantile = int(np.floor(np.quantile(found, _QUANTILE))) if found else 0
@@ -94,7 +114,7 @@ def dual_expanded(
     draws: int,
     rng: np.random.Generator,
 ) -> float:
-    """``blood_tumour_dual``: share of tumour CD8 T cells in clones with two cells in both tissues.
+    """``blood_tumour_dual``: share of tumour T cells in clones with two cells in both tissues.
 
     Mean over subsamples of both tissues at their depths.
     """

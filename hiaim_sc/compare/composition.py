@@ -45,16 +45,17 @@ def count_fraction(
     """Cells of the part, cells of the whole, and whether these are enough.
 
     In blood the whole is T, NK and B cells: monocytes are lost differently in PBMC preparation and
-    thawing. In tissue it is every cell that passes QC, tumour cells included.
+    thawing. In tissue it is every cell that passes QC, tumour cells included. Cells that are known
+    by their receptor alone do not count: those without a receptor were never seen.
 
     Parameters
     ----------
     cells
         Cells of one sample that pass QC.
     """
-    compartment = cells["cell_type_coarse"]
+    compartment = cells.loc[cells["total_counts"].notna(), "cell_type_coarse"]
     part = int((compartment == fraction.part).sum())
     if fraction.tissue == "blood":
         whole = int(compartment.isin(_LYMPHOCYTES).sum())
         return part, whole, whole >= options.min_lymphocytes
-    return part, len(cells), len(cells) >= options.min_cells
+    return part, len(compartment), len(compartment) >= options.min_cells

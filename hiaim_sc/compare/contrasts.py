@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from hiaim_sc.stats import ancova, estimable, hedges_g, rerandomisation_test
+from hiaim_sc.compare.aliasing import find_aliasing
+from hiaim_sc.stats import ancova, hedges_g, rerandomisation_test
 from hiaim_sc.storage import generator
 
 if TYPE_CHECKING:
     from hiaim_sc.config import StudyConfig
+    from hiaim_sc.stats import Ancova, Rerandomisation
 
 # Endpoints that are themselves changes since the baseline: they have no baseline value.
 _CHANGES = ("n_called_m",)
+# Endpoints that use the blood of the same visit besides the tissue they stand under.
+_WITH_BLOOD = ("blood_tumour_dual",)
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,53 @@ class Place:
     visit: str
     session_phase: str
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The values of the fields in order."""
+        return (self.endpoint, self.tissue, self.visit, self.session_phase)
+
+    @property
+    def tissues(self) -> tuple[str, ...]:
+        """Tissues whose samples the endpoint is made from."""
+        return (self.tissue, "blood") if self.endpoint in _WITH_BLOOD else (self.tissue,)
+
 
 PLACE = [field.name for field in fields(Place)]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One value per patient with what it is compared and adjusted by; arrays of equal length.
+
+    Attributes
+    ----------
+    patients
+        ``patient_id``, sorted.
+    values
+        Analysed values.
+    is_treated
+        True in the treated arm, False in the reference arm.
+    baseline
+        Analysed values at the first visit, NaN where missing; None without adjustment.
+    strata
+        Label of each patient's stratum; None when nothing was randomised in.
+    """
+
+    patients: pd.Index
+    values: np.ndarray
+    is_treated: np.ndarray
+    baseline: np.ndarray | None
+    strata: np.ndarray | None
+
+    @property
+    def n_treated(self) -> int:
+        """Patients in the treated arm."""
+        return int(self.is_treated.sum())
+
+    @property
+    def n_reference(self) -> int:
+        """Patients in the reference arm."""
+        return int((~self.is_treated).sum())
 
 
 @dataclass(frozen=True)
@@ -63,137 +112,130 @@ class Trial:
         found = known.set_index([*PLACE, "patient_id"])["value_analysed"].astype(float)
         return found.sort_index()
 
-    def at(self, place: Place) -> pd.Series:
-        """Analysed value by patient, patients of the trial only."""
-        key = tuple(getattr(place, name) for name in PLACE)
-        if key not in self.values.index:
-            return pd.Series(dtype=float)
-        found = self.values.loc[key]
-        return found[found.index.isin(self.arms.index)].sort_index()
+    @cached_property
+    def scales(self) -> dict[str, str]:
+        """Scale of each endpoint."""
+        first = self.endpoints.drop_duplicates("endpoint").set_index("endpoint")["scale"]
+        return {str(endpoint): str(scale) for endpoint, scale in first.items()}
 
-    def compare(self, place: Place, treated: str) -> dict[str, Any]:
-        """A row of the table of comparisons, without what is known of the family only."""
-        design, options = self.config.design, self.config.options.compare
-        reference = design.arms[0]
+    @cached_property
+    def labels(self) -> pd.Series:
+        """Stratum of each patient."""
+        return label_strata(self.strata)
+
+    def at(self, place: Place) -> pd.Series:
+        """Analysed value by patient, sorted; empty where nobody has one."""
+        if place.key not in self.values.index:
+            return pd.Series(dtype=float)
+        return self.values.loc[place.key]
+
+    def outcome(self, place: Place, treated: str) -> Outcome:
+        """The patients of two arms that have a value, and what they are adjusted by."""
         values = self.at(place)
         arm = self.arms.reindex(values.index)
-        values = values[arm.isin([reference, treated])]
-        is_treated = (self.arms.reindex(values.index) == treated).to_numpy()
-        n_treated, n_reference = int(is_treated.sum()), int((~is_treated).sum())
-        row = {
-            **{name: getattr(place, name) for name in PLACE},
-            "contrast": f"{treated} - {reference}",
-            "n_reference": n_reference,
-            "n_treated": n_treated,
-            "scale": self._scale(place),
-        }
-        empty = self._why_empty(place, values, n_treated, n_reference)
-        if empty:
-            return {**row, "reason_empty": empty, "method": ""}
-        baseline, strata = self._covariates(place, values)
-        fit = ancova(values.to_numpy(), is_treated, baseline=baseline, strata=strata)
-        row |= {
-            "estimate": fit.estimate,
-            "se": fit.se,
-            "df": fit.df,
-            "ci_low": fit.ci_low,
-            "ci_high": fit.ci_high,
-            "effect_g": hedges_g(values[is_treated].to_numpy(), values[~is_treated].to_numpy()),
-            "method": self._method(baseline),
-            "reason_empty": "",
-        }
-        if not np.isfinite(fit.estimate):
-            return {**row, "reason_empty": "arm explained by baseline and strata"}
-        if min(n_treated, n_reference) < options.min_patients_per_arm:
-            few = f"fewer than {options.min_patients_per_arm} patients in an arm: estimate only"
-            return {**row, "reason_empty": few}
-        words = tuple(getattr(place, name) for name in PLACE)
-        test = rerandomisation_test(
-            values.to_numpy(),
-            is_treated,
-            baseline=baseline,
-            strata=strata,
-            n_draws=options.n_draws,
-            rng=generator("rerandomisation", options.seed, *words, treated),
-        )
-        row["method"] += f", {'exact' if test.exact else f'{options.n_draws} draws'}"
-        return {**row, "p_t": fit.p_value, "p_perm": test.p_value}
-
-    def _scale(self, place: Place) -> str:
-        found = self.endpoints[self.endpoints["endpoint"] == place.endpoint]["scale"]
-        return str(found.iloc[0])
-
-    def _why_empty(self, place: Place, values: pd.Series, n_treated: int, n_reference: int) -> str:
-        design = self.config.design
-        aliased = find_aliasing(self.layout, self.arms, place, design.baseline)
-        if aliased:
-            return f"batch aliased with {' and '.join(aliased)}"
-        for name, n in ((design.arms[0], n_reference), ("treated", n_treated)):
-            if n == 0:
-                return f"no patient with a value in the {name} arm"
-        if n_treated + n_reference < 3:
-            return "fewer than 3 patients with a value"
-        if np.ptp(values.to_numpy()) == 0:
-            return "all patients have the same value"
-        return ""
-
-    def _covariates(
-        self, place: Place, values: pd.Series
-    ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        design = self.config.design
-        baseline = None
-        if place.visit != design.baseline and place.endpoint not in _CHANGES:
-            first = Place(place.endpoint, place.tissue, design.baseline, place.session_phase)
-            known = self.at(first).reindex(values.index).to_numpy(dtype=float)
+        values = values[arm.isin([self.config.design.arms[0], treated]).to_numpy()]
+        patients = values.index
+        baseline, first = None, self.config.design.baseline
+        if place.visit != first and place.endpoint not in _CHANGES:
+            before = self.at(Place(place.endpoint, place.tissue, first, place.session_phase))
+            known = before.reindex(patients).to_numpy(dtype=float)
             baseline = known if np.isfinite(known).any() else None
         strata = None
         if self.strata.shape[1]:
-            strata = label_strata(self.strata).reindex(values.index).to_numpy(dtype=object)
-        return baseline, strata
+            strata = self.labels.reindex(patients).to_numpy(dtype=object)
+        is_treated = (self.arms.reindex(patients) == treated).to_numpy(dtype=bool)
+        return Outcome(patients, values.to_numpy(), is_treated, baseline, strata)
 
-    def _method(self, baseline: np.ndarray | None) -> str:
-        adjusted = [] if baseline is None else ["baseline"]
+    def compare(self, place: Place, treated: str) -> dict[str, Any]:
+        """A row of the table of comparisons, without what is known of the family only."""
+        outcome = self.outcome(place, treated)
+        row = {
+            **dict(zip(PLACE, place.key, strict=True)),
+            "contrast": f"{treated} - {self.config.design.arms[0]}",
+            "n_reference": outcome.n_reference,
+            "n_treated": outcome.n_treated,
+            "scale": self.scales[place.endpoint],
+            "method": "",
+            "reason_empty": self._why_no_estimate(place, outcome, treated),
+        }
+        if row["reason_empty"]:
+            return row
+        fit = ancova(
+            outcome.values, outcome.is_treated, baseline=outcome.baseline, strata=outcome.strata
+        )
+        if not np.isfinite(fit.estimate):
+            return {**row, "reason_empty": "the strata or the baseline explain the arm"}
+        row |= {**_describe(fit, outcome), "method": self._method(outcome)}
+        row["reason_empty"] = self._why_no_p(fit, outcome)
+        if row["reason_empty"]:
+            return row
+        test = self._test(place, outcome, treated)
+        how = "exact" if test.exact else f"{test.n_draws} draws"
+        row["method"] = f"{row['method']}, {how}"
+        return {**row, "p_t": fit.p_value, "p_perm": test.p_value}
+
+    def _test(self, place: Place, outcome: Outcome, treated: str) -> Rerandomisation:
+        options = self.config.options.compare
+        # the same draws whichever of the two arms is the reference
+        arms = sorted([self.config.design.arms[0], treated])
+        return rerandomisation_test(
+            outcome.values,
+            outcome.is_treated,
+            baseline=outcome.baseline,
+            strata=outcome.strata,
+            n_draws=options.n_draws,
+            rng=generator("rerandomisation", options.seed, *place.key, *arms),
+        )
+
+    def _why_no_estimate(self, place: Place, outcome: Outcome, treated: str) -> str:
+        design = self.config.design
+        counts = {design.arms[0]: outcome.n_reference, treated: outcome.n_treated}
+        empty = [name for name, n in counts.items() if n == 0]
+        if empty:
+            return f"no patient with a value in arm {' or '.join(empty)}"
+        if sum(counts.values()) < 3:
+            return "fewer than 3 patients with a value"
+        if np.ptp(outcome.values) == 0:
+            return "all patients have the same value"
+        arm = pd.Series(outcome.is_treated, index=outcome.patients)
+        aliased = find_aliasing(self.layout, arm, place, design.baseline)
+        return f"batch aliased with {' and '.join(aliased)}" if aliased else ""
+
+    def _why_no_p(self, fit: Ancova, outcome: Outcome) -> str:
+        least = self.config.options.compare.min_patients_per_arm
+        if min(outcome.n_treated, outcome.n_reference) < least:
+            return f"fewer than {least} patients in an arm: estimate only"
+        if fit.df < 1 or not np.isfinite(fit.se):
+            return "the strata and the baseline explain all values: estimate only"
+        return ""
+
+    def _method(self, outcome: Outcome) -> str:
+        adjusted = [] if outcome.baseline is None else ["baseline"]
         adjusted += list(self.config.design.strata)
         model = f"ANCOVA on {' and '.join(adjusted)}" if adjusted else "difference of means"
         return f"{model}; stratified re-randomisation"
 
 
+def _describe(fit: Ancova, outcome: Outcome) -> dict[str, float]:
+    treated, reference = outcome.values[outcome.is_treated], outcome.values[~outcome.is_treated]
+    return {
+        "estimate": fit.estimate,
+        "se": fit.se,
+        "df": fit.df,
+        "ci_low": fit.ci_low,
+        "ci_high": fit.ci_high,
+        "effect_g": hedges_g(treated, reference),
+    }
+
+
 def label_strata(strata: pd.DataFrame) -> pd.Series:
-    """One label per patient for the combination of all strata."""
+    """One label per patient for the combination of all strata.
+
+    Parameters
+    ----------
+    strata
+        Indexed by ``patient_id``, a column per stratum, possibly none.
+    """
     if strata.shape[1] == 0:
         return pd.Series("all", index=strata.index, dtype="str")
     return strata.astype("str").fillna("").agg(" / ".join, axis=1).astype("str")
-
-
-def find_aliasing(layout: pd.DataFrame, arms: pd.Series, place: Place, baseline: str) -> list[str]:
-    """What of arm and visit cannot be told from the batches of the samples that a contrast uses.
-
-    A contrast c of the design X is estimable when c = c X^+ X; X holds an intercept, the arm (or
-    the visit) and a column per batch but the first.
-    """
-    here = layout[
-        (layout["tissue"] == place.tissue)
-        & (layout["session_phase"] == place.session_phase)
-        & layout["visit"].isin([baseline, place.visit])
-        & layout["patient_id"].isin(arms.index)
-    ]
-    found = []
-    at_visit = here[here["visit"] == place.visit]
-    arm = (at_visit["patient_id"].map(arms) != arms.sort_values().iloc[0]).to_numpy(dtype=float)
-    if _is_aliased(arm, at_visit["batch"]):
-        found.append("arm")
-    if place.visit != baseline:
-        visit = (here["visit"] == place.visit).to_numpy(dtype=float)
-        if _is_aliased(visit, here["batch"]):
-            found.append("visit")
-    return found
-
-
-def _is_aliased(effect: np.ndarray, batch: pd.Series) -> bool:
-    if len(effect) == 0 or np.ptp(effect) == 0 or len(set(batch)) == 1:
-        return False
-    batches = pd.get_dummies(batch.astype(str), drop_first=True).to_numpy(dtype=float)
-    design = np.column_stack([np.ones(len(effect)), effect, batches])
-    contrast = np.zeros(design.shape[1])
-    contrast[1] = 1.0
-    return not estimable(design, contrast).estimable

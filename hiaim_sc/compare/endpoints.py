@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from hiaim_sc.compare.clonal import (
-    called_clones,
-    choose_depth,
-    count_clones,
-    dual_expanded,
-    expanded_clones,
-    expanded_fraction,
-)
 from hiaim_sc.compare.composition import FRACTIONS, count_fraction
 from hiaim_sc.compare.measurements import measure_analytes
-from hiaim_sc.compare.samples import PLACE, group_cells, locate_samples
+from hiaim_sc.compare.repertoires import (
+    gather_repertoires,
+    measure_calls,
+    measure_dual,
+    measure_expansion,
+)
+from hiaim_sc.compare.samples import group_cells, locate_samples, start_row
 from hiaim_sc.names import RELEASE_TABLES
 from hiaim_sc.stats import empirical_logit
-from hiaim_sc.storage import generator
 
 if TYPE_CHECKING:
     from hiaim_sc.config import CompareOptions, Design
-
-_DUAL_TISSUES = ("tumor", "blood")
-
-
-@dataclass(frozen=True)
-class _Samples:
-    """Samples of the study, their cells that pass QC, and the depth of each tissue."""
-
-    located: pd.DataFrame
-    cells: dict[str, pd.DataFrame]
-    clones: dict[str, pd.Series]
-    depth: dict[str, int]
-    has_receptors: dict[str, bool]
 
 
 def measure_endpoints(
@@ -69,21 +51,27 @@ def measure_endpoints(
 
     Returns
     -------
-    Columns of the release table and ``scale`` (logit, ln or identity) and ``depth``.
-    ``value_analysed`` is ``ln((k + 1/2) / (n - k + 1/2))`` for fractions and ``ln(value + 1/2)``
-    for numbers of clones.
+    Columns of the release table, ``scale`` (logit, ln or identity), ``depth`` and ``population``
+    (the T cells that a clonal endpoint counts). ``value_analysed`` is ``ln((k + 1/2) / (n - k +
+    1/2))`` for fractions and ``ln(value + 1/2)`` for numbers of clones. ``n_cells`` is what the
+    endpoint is made from: lymphocytes, cells, or T cells with a clone.
     """
-    samples = _gather(cells, expected_samples, library_states, identity, options)
-    rows = [*_fractions(samples, options), *_clonal(samples, options)]
-    rows += _called(samples, design, options)
-    rows += _dual(samples, options)
+    located = locate_samples(expected_samples, library_states, identity)
+    repertoires = gather_repertoires(located, cells, options)
+    rows = [
+        *_measure_fractions(located, cells, options),
+        *measure_expansion(repertoires, options),
+        *measure_calls(repertoires, design, options),
+        *measure_dual(repertoires, options),
+    ]
     table = pd.DataFrame(rows)
-    if measurements is not None:
-        table = pd.concat([table, measure_analytes(measurements, design)], ignore_index=True)
+    if measurements is not None and len(measurements):
+        measured = measure_analytes(measurements, expected_samples, design)
+        table = pd.concat([table, measured], ignore_index=True)
     first = list(RELEASE_TABLES["endpoints"])
-    table = table.reindex(columns=[*first, "scale", "depth"])
-    table["n_cells"] = table["n_cells"].astype("Int64")
-    table["depth"] = table["depth"].astype("Int64")
+    table = table.reindex(columns=[*first, "scale", "depth", "population"])
+    for name in ("n_cells", "depth"):
+        table[name] = table[name].astype("Int64")
     order = {visit: i for i, visit in enumerate(design.visits)}
     return table.sort_values(
         ["endpoint", "tissue", "patient_id", "visit", "session_phase"],
@@ -92,153 +80,21 @@ def measure_endpoints(
     )
 
 
-def _gather(
-    cells: pd.DataFrame,
-    expected: pd.DataFrame,
-    states: pd.DataFrame,
-    identity: pd.DataFrame,
-    options: CompareOptions,
-) -> _Samples:
-    located = locate_samples(expected, states, identity)
-    usable = set(located.loc[located["reason_missing"] == "", "sample_id"])
-    by_sample = {name: found for name, found in group_cells(cells) if name in usable}
-    clones = {name: count_clones(found) for name, found in by_sample.items()}
-    tissue_of = located.dropna(subset="sample_id").set_index("sample_id")["tissue"]
-    depth = {
-        str(tissue): choose_depth(
-            [int(found.sum()) for name, found in clones.items() if tissue_of[name] == tissue],
-            options,
-        )
-        for tissue in located["tissue"].unique()
-    }
-    has_receptors = cells.groupby("sample_id")["chain_pairing"].agg(lambda c: bool(c.notna().any()))
-    return _Samples(located, by_sample, clones, depth, has_receptors.to_dict())
-
-
-def _row(sample: Any, endpoint: str, **known: Any) -> dict[str, Any]:
-    return {
-        **{name: getattr(sample, name) for name in PLACE},
-        "sample_id": sample.sample_id,
-        "endpoint": endpoint,
-        "value": np.nan,
-        "value_analysed": np.nan,
-        "reason_missing": sample.reason_missing,
-        **known,
-    }
-
-
-def _fractions(samples: _Samples, options: CompareOptions) -> list[dict[str, Any]]:
+def _measure_fractions(
+    located: pd.DataFrame, cells: pd.DataFrame, options: CompareOptions
+) -> list[dict[str, Any]]:
+    by_sample = dict(group_cells(cells))
     rows = []
     for fraction in FRACTIONS:
-        for sample in samples.located[samples.located["tissue"] == fraction.tissue].itertuples():
-            known: dict[str, Any] = {"scale": "logit"}
-            if sample.reason_missing == "":
-                cells = samples.cells.get(sample.sample_id)
-                part, whole, enough = (
-                    (0, 0, False) if cells is None else count_fraction(cells, fraction, options)
-                )
-                known |= {"n_cells": whole}
-                known |= (
-                    {"value": part / whole, "value_analysed": float(empirical_logit(part, whole))}
-                    if enough
-                    else {"reason_missing": "below_cell_min"}
-                )
-            rows.append(_row(sample, fraction.name, **known))
-    return rows
-
-
-def _too_shallow(samples: _Samples, sample_id: str, depth: int) -> str:
-    """Why a sample has no clonal value at this depth; empty when it has."""
-    if not samples.has_receptors.get(sample_id, False):
-        return "no_vdj"
-    counts = samples.clones.get(sample_id)
-    return "below_depth" if counts is None or counts.sum() < depth else ""
-
-
-def _clonal(samples: _Samples, options: CompareOptions) -> list[dict[str, Any]]:
-    rows = []
-    for sample in samples.located.itertuples():
-        depth = samples.depth[sample.tissue]
-        number: dict[str, Any] = {"scale": "ln", "depth": depth}
-        share: dict[str, Any] = {"scale": "logit", "depth": depth}
-        if sample.reason_missing == "":
-            counts = samples.clones.get(sample.sample_id, pd.Series(dtype="int64"))
-            reason = _too_shallow(samples, sample.sample_id, depth)
-            common = {"n_cells": int(counts.sum()), "reason_missing": reason}
-            number |= common
-            share |= common
-            if not reason:
-                found = expanded_clones(counts, depth, options)
-                number |= {"value": found, "value_analysed": float(np.log(found + 0.5))}
-                fraction = expanded_fraction(counts, depth, options)
-                logit = float(empirical_logit(fraction * depth, depth))
-                share |= {"value": fraction, "value_analysed": logit}
-        rows += [_row(sample, "nexp_m", **number), _row(sample, "expfrac_m", **share)]
-    return rows
-
-
-def _called(samples: _Samples, design: Design, options: CompareOptions) -> list[dict[str, Any]]:
-    """Clones called expanded since the baseline; the endpoint stands at the later visit."""
-    at = samples.located.set_index(PLACE)
-    rows = []
-    for sample in samples.located.itertuples():
-        if sample.visit == design.baseline:
-            continue
-        place = (sample.patient_id, sample.tissue, design.baseline, "rest")
-        first = at.loc[place] if place in at.index else None
-        depth = samples.depth[sample.tissue]
-        known: dict[str, Any] = {"scale": "ln", "depth": depth}
-        reason = sample.reason_missing or (
-            "not_collected" if first is None else first["reason_missing"]
-        )
-        reason = reason or _too_shallow(samples, sample.sample_id, depth)
-        if not reason and first is not None:
-            reason = _too_shallow(samples, first["sample_id"], depth)
-        known["reason_missing"] = reason
-        if not reason and first is not None:
-            after, before = samples.clones[sample.sample_id], samples.clones[first["sample_id"]]
-            rng = generator("n_called_m", *(str(getattr(sample, name)) for name in PLACE))
-            found = called_clones(before, after, depth, options, rng=rng)
-            known |= {
-                "value": found,
-                "value_analysed": float(np.log(found + 0.5)),
-                "n_cells": int(after.sum()),
-            }
-        rows.append(_row(sample, "n_called_m", **known))
-    return rows
-
-
-def _dual(samples: _Samples, options: CompareOptions) -> list[dict[str, Any]]:
-    """Clones expanded in tumour and in the blood of the same visit."""
-    if not set(_DUAL_TISSUES) <= set(samples.depth):
-        return []
-    at = samples.located.set_index(PLACE)
-    depths = (samples.depth["tumor"], samples.depth["blood"])
-    rows = []
-    for sample in samples.located[samples.located["tissue"] == "tumor"].itertuples():
-        place = (sample.patient_id, "blood", sample.visit, "rest")
-        blood = at.loc[place] if place in at.index else None
-        reason = sample.reason_missing or (
-            "not_collected" if blood is None else blood["reason_missing"]
-        )
-        reason = reason or _too_shallow(samples, sample.sample_id, depths[0])
-        if not reason and blood is not None:
-            reason = _too_shallow(samples, blood["sample_id"], depths[1])
-        known: dict[str, Any] = {"scale": "logit", "depth": depths[0], "reason_missing": reason}
-        if not reason and blood is not None:
-            tumour = samples.clones[sample.sample_id]
-            rng = generator("blood_tumour_dual", *(str(getattr(sample, n)) for n in PLACE))
-            share = dual_expanded(
-                tumour,
-                samples.clones[blood["sample_id"]],
-                depths,
-                draws=options.called_draws,
-                rng=rng,
-            )
-            known |= {
-                "value": share,
-                "value_analysed": float(empirical_logit(share * depths[0], depths[0])),
-                "n_cells": int(tumour.sum()),
-            }
-        rows.append(_row(sample, "blood_tumour_dual", **known))
+        for sample in located[located["tissue"] == fraction.tissue].itertuples():
+            row = start_row(sample, fraction.name, scale="logit")
+            if not row["reason_missing"]:
+                found = by_sample.get(sample.sample_id, cells.iloc[:0])
+                part, whole, is_enough = count_fraction(found, fraction, options)
+                row["n_cells"] = whole
+                row["reason_missing"] = "" if is_enough else "below_cell_min"
+                if is_enough:
+                    analysed = float(empirical_logit(part, whole))
+                    row |= {"value": part / whole, "value_analysed": analysed}
+            rows.append(row)
     return rows

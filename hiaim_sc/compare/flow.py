@@ -50,18 +50,22 @@ def count_flow(
 
 def _step(level: str, step: str, group: str, n_in: int, lost: pd.Series) -> Iterator[_Row]:
     """Rows of one step; `lost` holds the reason of each thing lost."""
-    counts = lost.value_counts().sort_index()
-    n_out = n_in - int(counts.sum())
+    counts = lost.fillna("no reason given").value_counts().sort_index()
+    n_out = n_in - len(lost)
     if counts.empty:
         yield level, step, group, n_in, n_out, 0, ""
     for reason, n_lost in counts.items():
         yield level, step, group, n_in, n_out, int(n_lost), str(reason)
 
 
+def _for_reason(lost: pd.DataFrame | pd.Series, reason: str) -> pd.Series:
+    return pd.Series(reason, index=lost.index, dtype="str")
+
+
 def _patients(expected: pd.DataFrame, cells: pd.DataFrame) -> Iterator[_Row]:
     patients = pd.Series(expected["patient_id"].unique())
     with_cells = set(cells.loc[cells["qc_pass"], "patient_id"])
-    lost = patients[~patients.isin(with_cells)].map(lambda _: "no sample with cells")
+    lost = _for_reason(patients[~patients.isin(with_cells)], "no sample with cells")
     yield from _step("patient", "with sequenced samples", "all", len(patients), lost)
 
 
@@ -73,15 +77,12 @@ def _samples(expected: pd.DataFrame, states: pd.DataFrame, cells: pd.DataFrame) 
         collected = samples[samples["status"] == "collected"]
         gone = samples.loc[samples["status"] != "collected", "status"]
         yield from _step("sample", "collected", str(tissue), len(samples), gone)
-        here = collected["sample_id"]
-        read = collected[here.isin(delivered["sample_id"])]
-        rest = here[~here.isin(delivered["sample_id"])]
-        reason = rest.isin(quarantined["sample_id"]).map(
-            {True: "failed_qc", False: "not_yet_sequenced"}
-        )
-        yield from _step("sample", "sequenced and read", str(tissue), len(collected), reason)
-        empty = read.loc[~read["sample_id"].isin(with_cells), "sample_id"]
-        lost = empty.map(lambda _: "no cell passes QC")
+        is_read = collected["sample_id"].isin(delivered["sample_id"])
+        read, rest = collected[is_read], collected.loc[~is_read, "sample_id"]
+        is_unusable = rest.isin(quarantined["sample_id"])
+        lost = is_unusable.map({True: "failed_qc", False: "not_yet_sequenced"})
+        yield from _step("sample", "sequenced and read", str(tissue), len(collected), lost)
+        lost = _for_reason(read[~read["sample_id"].isin(with_cells)], "no cell passes QC")
         yield from _step("sample", "with cells that pass QC", str(tissue), len(read), lost)
 
 
@@ -89,17 +90,12 @@ def _libraries(expected: pd.DataFrame, states: pd.DataFrame) -> Iterator[_Row]:
     tissue = expected.dropna(subset="sample_id").set_index("sample_id")["tissue"]
     groups = states["sample_id"].map(tissue).fillna("pooled")
     for group, libraries in states.groupby(groups):
-        waiting = libraries.loc[libraries["state"] == "expected", "state"]
-        yield from _step(
-            "library",
-            "delivered",
-            str(group),
-            len(libraries),
-            waiting.map(lambda _: "not delivered"),
-        )
-        here = libraries[libraries["state"] != "expected"]
-        lost = here.loc[here["state"] == "quarantined", "reason"]
-        yield from _step("library", "read", str(group), len(here), "quarantined: " + lost)
+        is_here = libraries["state"] != "expected"
+        lost = _for_reason(libraries[~is_here], "not delivered")
+        yield from _step("library", "delivered", str(group), len(libraries), lost)
+        reasons = libraries.loc[libraries["state"] == "quarantined", "reason"]
+        lost = "quarantined: " + reasons.fillna("no reason given").astype("str")
+        yield from _step("library", "read", str(group), int(is_here.sum()), lost)
 
 
 def _cells(cells: pd.DataFrame) -> Iterator[_Row]:
@@ -115,5 +111,5 @@ def _cells(cells: pd.DataFrame) -> Iterator[_Row]:
 def _clones(clones: pd.DataFrame) -> Iterator[_Row]:
     for tissue, found in clones.groupby("tissue"):
         kept = found.groupby("clone_key")["n_cells_qc"].sum()
-        lost = kept[kept == 0].map(lambda _: "no cell passes QC")
+        lost = _for_reason(kept[kept == 0], "no cell passes QC")
         yield from _step("clone", "with cells that pass QC", str(tissue), len(kept), lost)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from hiaim_sc.compare.swaps import find_swaps
 from hiaim_sc.integrate import SEX_GENES
 from hiaim_sc.names import RELEASE_TABLES
 
@@ -15,8 +16,12 @@ if TYPE_CHECKING:
 
     from hiaim_sc.config import IdentityOptions
 
+    type _Row = tuple[Any, ...]
+
 _MIN_SEX_COUNTS = 20
 _CLEAR_SEX = 0.8
+_CLEAR_JOIN_RATE = 0.8
+_SEX_CODES = {"female": 1, "male": -1}
 
 
 def count_sex_genes(gene_stats: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -69,14 +74,20 @@ def check_identity(
 
     Returns
     -------
-    A row per sample (or library) and check. ``swap``: the highest Morisita-Horn overlap with
-    another patient's sample, against ``max_foreign_overlap``; fail with that sample as
-    ``partner`` when it is also higher than the overlap with every own sample. ``contamination``:
-    the same, warn, where own samples overlap more. ``sex``: share of sex-gene counts on XIST;
-    fail when it contradicts the recorded sex. ``join_rate``: as ingest gated it.
+    A row per sample (or library) and check, with statistic and threshold.
+
+    - ``swap``: highest Morisita-Horn overlap with another patient's sample, against
+      ``max_foreign_overlap``. Fail, with the other as ``partner``, for the samples whose change of
+      patient explains the overlaps best (`hiaim_sc.compare.swaps.find_swaps`): two that changed
+      places, or one that stands under a wrong name. The other samples of the two patients pass.
+    - ``contamination``: the same overlap after these changes; above the threshold is a warning.
+    - ``sex``: share of the sex-gene counts that is on XIST and TSIX, against the recorded sex.
+      Pass, when at least 0.8 of the counts agree with it, fail, when less than 0.2 do. Libraries
+      with fewer than 20 counts and patients of unknown sex are not judged.
+    - ``join_rate``: share of VDJ cell barcodes that are GEX cell barcodes, as ingest reported it.
     """
     rows = [
-        *_check_sharing(sharing, clones, options),
+        *_check_sharing(sharing, clones, _sexes(sex_counts, layout, participants), options),
         *_check_sex(sex_counts, layout, participants),
         *_check_join_rates(layout, reports),
     ]
@@ -86,59 +97,86 @@ def check_identity(
 
 
 def _check_sharing(
-    sharing: pd.DataFrame, clones: pd.DataFrame, options: IdentityOptions
-) -> list[tuple[Any, ...]]:
+    sharing: pd.DataFrame,
+    clones: pd.DataFrame,
+    sexes: tuple[pd.Series, pd.Series],
+    options: IdentityOptions,
+) -> list[_Row]:
     depth = clones.groupby("sample_id")["n_cells"].sum()
-    judged = set(depth.index[depth >= options.min_cells])
-    pairs = sharing[sharing["sample_id_1"].isin(judged) & sharing["sample_id_2"].isin(judged)]
-    mirrored = pairs.rename(columns={"sample_id_1": "sample_id_2", "sample_id_2": "sample_id_1"})
-    both = pd.concat([pairs, mirrored], ignore_index=True)
+    samples = depth.index[depth >= options.min_cells].sort_values()
+    patient_of = clones.drop_duplicates("sample_id").set_index("sample_id")["patient_id"]
+    owner, patients = pd.factorize(patient_of.reindex(samples), sort=True)
+    overlap = _square(sharing, samples)
     limit = options.max_foreign_overlap
-    rows = []
-    for sample in sorted(judged):
-        mine = both[both["sample_id_1"] == sample]
-        own = mine[mine["same_patient"]]["morisita_horn"].max() if len(mine) else np.nan
-        foreign = mine[~mine["same_patient"]].sort_values(
-            ["morisita_horn", "sample_id_2"], ascending=[False, True]
-        )
-        top = float(foreign["morisita_horn"].iloc[0]) if len(foreign) else 0.0
-        partner = str(foreign["sample_id_2"].iloc[0]) if len(foreign) else ""
-        is_high = top > limit
-        is_swap = is_high and not (own >= top)
-        verdict = "fail" if is_swap else "pass"
-        rows.append((sample, "", "swap", top, limit, verdict, partner if is_swap else ""))
-        verdict = "warn" if is_high and not is_swap else "pass"
-        named = partner if verdict == "warn" else ""
-        rows.append((sample, "", "contamination", top, limit, verdict, named))
+    of_sample, of_patient = sexes
+    swaps = find_swaps(
+        overlap,
+        owner,
+        of_sample.reindex(samples, fill_value=0).to_numpy(dtype=np.int64),
+        of_patient.reindex(patients, fill_value=0).to_numpy(dtype=np.int64),
+        limit=limit,
+    )
+    as_recorded = np.where(owner[:, None] == owner, 0.0, overlap)
+    as_explained = np.where(swaps.owner[:, None] == swaps.owner, 0.0, overlap)
+    rows: list[_Row] = []
+    for i, sample in enumerate(samples):
+        verdict = "fail" if i in swaps.partner else "pass"
+        partner = str(samples[swaps.partner[i]]) if i in swaps.partner else ""
+        rows.append((sample, "", "swap", as_recorded[i].max(), limit, verdict, partner))
+        top = float(as_explained[i].max())
+        verdict = "warn" if top > limit else "pass"
+        partner = str(samples[int(as_explained[i].argmax())]) if top > limit else ""
+        rows.append((sample, "", "contamination", top, limit, verdict, partner))
     return rows
+
+
+def _square(sharing: pd.DataFrame, samples: pd.Index) -> np.ndarray:
+    """Overlap of each sample with each, 0 where there is no pair."""
+    rows, columns = (samples.get_indexer(sharing[f"sample_id_{i}"]) for i in (1, 2))
+    is_judged = (rows >= 0) & (columns >= 0)
+    rows, columns = rows[is_judged], columns[is_judged]
+    overlap = np.zeros((len(samples), len(samples)))
+    overlap[rows, columns] = sharing["morisita_horn"].to_numpy(dtype=float)[is_judged]
+    return np.maximum(overlap, overlap.T)
+
+
+def _sexes(
+    sex_counts: pd.DataFrame, layout: pd.DataFrame, participants: pd.DataFrame
+) -> tuple[pd.Series, pd.Series]:
+    """Sex of each sample by its counts and of each patient as recorded, 0 where not known."""
+    counts = sex_counts.merge(layout[["library_id", "sample_id"]], on="library_id")
+    counts = counts.groupby("sample_id")[["female", "male"]].sum()
+    n_counts = counts.sum(axis=1)
+    share = counts["female"] / n_counts.clip(lower=1)
+    called = (share >= _CLEAR_SEX).astype("int64") - (share <= 1 - _CLEAR_SEX).astype("int64")
+    recorded = participants.set_index("patient_id")["sex"].map(_SEX_CODES).fillna(0)
+    return called.where(n_counts >= _MIN_SEX_COUNTS, 0), recorded.astype("int64")
 
 
 def _check_sex(
     sex_counts: pd.DataFrame, layout: pd.DataFrame, participants: pd.DataFrame
-) -> list[tuple[Any, ...]]:
+) -> list[_Row]:
     table = sex_counts.merge(layout[["library_id", "sample_id", "patient_id"]], on="library_id")
     table = table.merge(participants, on="patient_id", how="left")
-    rows = []
+    rows: list[_Row] = []
     for row in table.itertuples():
         n_counts = row.female + row.male
         if n_counts < _MIN_SEX_COUNTS or row.sex not in SEX_GENES:
             continue
         share = row.female / n_counts
-        expected = share if row.sex == "female" else 1 - share
-        verdict = (
-            "fail" if expected < 1 - _CLEAR_SEX else "warn" if expected < _CLEAR_SEX else "pass"
-        )
+        agreeing = share if row.sex == "female" else 1 - share
+        verdict = "pass" if agreeing >= _CLEAR_SEX else "warn"
+        verdict = "fail" if agreeing < 1 - _CLEAR_SEX else verdict
         rows.append((row.sample_id, row.library_id, "sex", share, _CLEAR_SEX, verdict, ""))
     return rows
 
 
-def _check_join_rates(
-    layout: pd.DataFrame, reports: Mapping[str, Mapping[str, Any]]
-) -> list[tuple[Any, ...]]:
-    rows = []
+def _check_join_rates(layout: pd.DataFrame, reports: Mapping[str, Mapping[str, Any]]) -> list[_Row]:
+    rows: list[_Row] = []
     for row in layout.itertuples():
         rate = reports.get(str(row.library_id), {}).get("join_rate")
         if rate is not None:
-            verdict = "pass" if rate >= _CLEAR_SEX else "warn"
-            rows.append((row.sample_id, row.library_id, "join_rate", rate, _CLEAR_SEX, verdict, ""))
+            limit = _CLEAR_JOIN_RATE
+            verdict = "pass" if rate >= limit else "warn"
+            rows.append((row.sample_id, row.library_id, "join_rate", rate, limit, verdict, ""))
     return rows

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -58,3 +59,26 @@ def group_cells(cells: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     kept = cells[cells["qc_pass"]]
     for sample_id, found in kept.groupby("sample_id", sort=True):
         yield str(sample_id), found
+
+
+def start_row(sample: Any, endpoint: str, **known: Any) -> dict[str, Any]:
+    """A row of the endpoints without a value, for the reason that the sample has.
+
+    Parameters
+    ----------
+    sample
+        A row of `locate_samples`.
+    endpoint
+        Its name.
+    known
+        Further columns, or better values of these.
+    """
+    return {
+        **{name: getattr(sample, name) for name in PLACE},
+        "sample_id": sample.sample_id,
+        "endpoint": endpoint,
+        "value": np.nan,
+        "value_analysed": np.nan,
+        "reason_missing": sample.reason_missing,
+        **known,
+    }

@@ -98,9 +98,10 @@ def find_swaps(
     patient_sex
         The same per patient code, as recorded.
     limit
-        Overlap between patients up to this is chance.
+        Overlap up to this is chance and counts as none.
     """
-    clean = np.where(np.eye(len(owner), dtype=bool), 0.0, np.nan_to_num(overlap))
+    is_chance = np.eye(len(owner), dtype=bool) | ~(overlap > limit)
+    clean = np.where(is_chance, 0.0, overlap)
     known = _Evidence(clean, owner, sex, patient_sex, limit)
     partner: dict[int, int] = {}
     # each round brings a sample to where its overlap is; the bound is for ties that turn in circles

@@ -94,6 +94,8 @@ def test_a_singlet_s_contigs_are_its_clone_s(blood):
     )
     keys = "P01|" + alpha + "|" + beta
     assert (keys.reindex(truth.index) == truth["clone_key"]).mean() > 0.985
+    of_singlets = productive[productive["barcode"].isin(truth.index)]
+    assert not of_singlets.duplicated(["barcode", "cdr3_nt"]).any()
     n_alpha = productive.query("chain == 'TRA'")["barcode"].value_counts().reindex(truth.index)
     assert (n_alpha == 2).mean() == pytest.approx(0.15 * 0.75, abs=0.06)
 

@@ -1,0 +1,365 @@
+"""Arm against arm: estimates, tests, reasons, families."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hiaim_sc.compare import compare_arms, draw_blinded_arms
+from hiaim_sc.compare.arms import find_family
+from hiaim_sc.config import AnalysisPlan
+from hiaim_sc.names import RELEASE_TABLES
+from hiaim_sc.stats import ancova, benjamini_hochberg, rerandomisation_test
+
+PLACE = {"tissue": "blood", "session_phase": "rest", "scale": "logit"}
+
+
+def endpoint_rows(name, visit, values, **place) -> pd.DataFrame:
+    """One endpoint at one visit, by patient."""
+    return pd.DataFrame(
+        {
+            "endpoint": name,
+            "visit": visit,
+            **PLACE,
+            **place,
+            "patient_id": list(values),
+            "value_analysed": list(values.values()),
+        }
+    )
+
+
+class Cohort:
+    """Patients in two arms and two strata, one endpoint at two visits, all in one batch."""
+
+    def __init__(self, n=12, *, shift=0.0, seed=1, arms=("control", "exercise")):
+        rng = np.random.default_rng(seed)
+        self.names = [f"P{i:02d}" for i in range(n)]
+        self.arms = pd.Series([arms[i % len(arms)] for i in range(n)], index=self.names)
+        stratum = ["s" if i < n // 2 else "t" for i in range(n)]
+        self.strata = pd.DataFrame({"treatment": stratum}, index=self.names)
+        self.before = dict(zip(self.names, rng.normal(size=n), strict=True))
+        self.after = {
+            name: self.before[name] * 0.5 + rng.normal() + shift * (self.arms[name] == "exercise")
+            for name in self.names
+        }
+        self.layout = pd.DataFrame(
+            [(name, visit) for name in self.names for visit in ("baseline", "week6")],
+            columns=["patient_id", "visit"],
+        ).assign(tissue="blood", session_phase="rest", batch="B1")
+
+    def endpoints(self, name="nexp_m"):
+        both = [(name, "baseline", self.before), (name, "week6", self.after)]
+        return pd.concat([endpoint_rows(*one) for one in both], ignore_index=True)
+
+    def compare(self, config, endpoints=None, arms=None, layout=None) -> pd.DataFrame:
+        return compare_arms(
+            self.endpoints() if endpoints is None else endpoints,
+            self.arms if arms is None else arms,
+            self.strata,
+            config,
+            blinded=False,
+            layout=self.layout if layout is None else layout,
+        )
+
+    def arrays(self):
+        after = np.array(list(self.after.values()))
+        before = np.array(list(self.before.values()))
+        treated = (self.arms == "exercise").to_numpy()
+        return after, treated, before, self.strata["treatment"].to_numpy()
+
+
+@pytest.fixture
+def config(make_config):
+    return make_config(strata=("treatment",))
+
+
+def test_the_estimate_is_that_of_the_ancova_and_p_that_of_the_randomisation(config):
+    cohort = Cohort()
+    row = cohort.compare(config).iloc[0]
+    after, treated, before, strata = cohort.arrays()
+    fit = ancova(after, treated, baseline=before, strata=strata)
+    test = rerandomisation_test(
+        after, treated, baseline=before, strata=strata, rng=np.random.default_rng(0)
+    )
+    assert test.exact
+    for name in ("estimate", "se", "ci_low", "ci_high", "n_reference", "n_treated", "df"):
+        assert row[name] == pytest.approx(getattr(fit, name))
+    assert row["p_t"] == pytest.approx(fit.p_value)
+    assert row["p_perm"] == pytest.approx(test.p_value)
+    assert row["method"] == "ANCOVA on baseline and treatment; stratified re-randomisation, exact"
+    assert (row["contrast"], row["visit"]) == ("exercise - control", "week6")
+
+
+def test_a_planted_shift_is_recovered(config):
+    cohort = Cohort(60, shift=3.0)
+    row = cohort.compare(config).iloc[0]
+    assert row["ci_low"] < 3 < row["ci_high"]
+    assert abs(row["estimate"] - 3) < 1
+    assert row["p_perm"] == 1 / 200
+    assert "199 draws" in row["method"]
+
+
+@pytest.mark.parametrize("n", [12, 40])
+def test_swapped_arms_flip_the_sign_and_nothing_else(config, n):
+    cohort = Cohort(n, shift=0.7)
+    row = cohort.compare(config).iloc[0]
+    swapped = cohort.arms.map({"control": "exercise", "exercise": "control"})
+    flipped = cohort.compare(config, arms=swapped).iloc[0]
+    assert flipped["estimate"] == -row["estimate"]
+    assert flipped["effect_g"] == -row["effect_g"]
+    assert (flipped["ci_low"], flipped["ci_high"]) == (-row["ci_high"], -row["ci_low"])
+    assert flipped["p_perm"] == row["p_perm"]
+
+
+def test_null_p_values_are_super_uniform(config):
+    p = np.array([Cohort(10, seed=seed).compare(config)["p_perm"].iloc[0] for seed in range(150)])
+    for level in (0.1, 0.25, 0.5):
+        assert (p <= level).mean() <= level + 3 * np.sqrt(level * (1 - level) / len(p))
+    assert (p <= 0.5).mean() > 0.3
+
+
+def test_shuffled_rows_change_nothing(config):
+    cohort = Cohort(30)
+    endpoints = pd.concat([cohort.endpoints(), cohort.endpoints("expfrac_m")])
+    table = cohort.compare(config, endpoints)
+    shuffled = Cohort(30)
+    shuffled.strata = shuffled.strata.sample(frac=1, random_state=1)
+    again = shuffled.compare(
+        config,
+        endpoints.sample(frac=1, random_state=2),
+        cohort.arms.sample(frac=1, random_state=3),
+        cohort.layout.sample(frac=1, random_state=4),
+    )
+    pd.testing.assert_frame_equal(again, table)
+
+
+def test_changes_are_not_adjusted_for_a_baseline(config):
+    cohort = Cohort()
+    row = cohort.compare(config, cohort.endpoints("n_called_m")).iloc[0]
+    after, treated, _, strata = cohort.arrays()
+    assert row["estimate"] == pytest.approx(ancova(after, treated, strata=strata).estimate)
+    assert row["method"].startswith("ANCOVA on treatment;")
+
+
+def test_one_visit_compares_means(make_config):
+    cohort = Cohort()
+    config = make_config(visits={"icu": 0})
+    endpoints = endpoint_rows("nexp_m", "icu", cohort.after)
+    cohort.strata = cohort.strata[[]]
+    row = cohort.compare(config, endpoints).iloc[0]
+    after, treated, *_ = cohort.arrays()
+    assert row["estimate"] == pytest.approx(after[treated].mean() - after[~treated].mean())
+    assert row["method"].startswith("difference of means;")
+
+
+def test_each_arm_of_three_is_held_against_the_reference(make_config):
+    arms = ("control", "walk", "exercise")
+    config = make_config(arms=arms)
+    cohort = Cohort(18, arms=arms)
+    cohort.strata = cohort.strata[[]]
+    table = cohort.compare(config).set_index("contrast")
+    assert set(table.index) == {"walk - control", "exercise - control"}
+    after, _, before, _ = cohort.arrays()
+    two = cohort.arms.isin(["control", "walk"]).to_numpy()
+    fit = ancova(after[two], (cohort.arms == "walk")[two], baseline=before[two])
+    assert table.loc["walk - control", "estimate"] == pytest.approx(fit.estimate)
+
+
+def test_patients_without_arm_are_left_out(config):
+    cohort = Cohort()
+    row = cohort.compare(config, arms=cohort.arms.iloc[:-2]).iloc[0]
+    assert row["n_reference"] + row["n_treated"] == 10
+
+
+def test_a_missing_baseline_keeps_the_patient(config):
+    cohort = Cohort()
+    del cohort.before["P00"]
+    row = cohort.compare(config).iloc[0]
+    assert row["n_reference"] + row["n_treated"] == 12
+
+
+def test_a_stratum_of_one_patient_is_no_obstacle(config):
+    cohort = Cohort()
+    cohort.strata.loc["P11", "treatment"] = "alone"
+    row = cohort.compare(config).iloc[0]
+    assert row["reason_empty"] == ""
+    assert 0 < row["p_perm"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("n", "values", "reason", "has_estimate"),
+    [
+        (6, None, "fewer than 4 patients in an arm: estimate only", True),
+        (2, None, "fewer than 3 patients with a value", False),
+        (1, None, "no patient with a value in arm exercise", False),
+        (0, None, "no patient with a value in arm control or exercise", False),
+        (12, 1.5, "all patients have the same value", False),
+    ],
+)
+def test_reasons_for_no_p(config, n, values, reason, has_estimate):
+    cohort = Cohort()
+    endpoints = cohort.endpoints()
+    is_after = endpoints["visit"] == "week6"
+    endpoints.loc[is_after & (endpoints["patient_id"] >= f"P{n:02d}"), "value_analysed"] = np.nan
+    if values is not None:
+        endpoints.loc[is_after, "value_analysed"] = values
+    row = cohort.compare(config, endpoints).iloc[0]
+    assert row["reason_empty"] == reason
+    assert np.isfinite(row["estimate"]) == has_estimate
+    assert pd.isna(row["p_perm"])
+    assert pd.isna(row["p_t"])
+    assert pd.isna(row["p_adj"])
+
+
+def test_arm_within_strata_is_explained(config):
+    cohort = Cohort()
+    cohort.strata["treatment"] = cohort.arms
+    row = cohort.compare(config).iloc[0]
+    assert row["reason_empty"] == "the strata or the baseline explain the arm"
+    assert pd.isna(row["estimate"])
+
+
+def test_values_that_the_covariates_explain_have_no_p(config):
+    cohort = Cohort()
+    cohort.after = cohort.before
+    row = cohort.compare(config).iloc[0]
+    assert row["reason_empty"] == "the strata and the baseline explain all values: estimate only"
+
+
+def batches(cohort: Cohort, rule) -> pd.DataFrame:
+    labels = [rule(row.patient_id, row.visit) for row in cohort.layout.itertuples()]
+    return cohort.layout.assign(batch=labels)
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        (lambda patient, visit: f"b{int(patient[1:]) % 2}", "batch aliased with arm"),
+        (lambda patient, visit: visit, "batch aliased with visit"),
+        (
+            lambda patient, visit: f"b{int(patient[1:]) % 2}{visit}",
+            "batch aliased with arm and visit",
+        ),
+        (lambda patient, visit: f"b{int(patient[1:]) % 3}", ""),
+        # other tissues' batches are no concern, nor are those of patients without value
+    ],
+)
+def test_batches_that_cannot_be_told_from_a_contrast_empty_it(config, rule, reason):
+    cohort = Cohort()
+    row = cohort.compare(config, layout=batches(cohort, rule)).iloc[0]
+    assert row["reason_empty"] == reason
+    assert pd.isna(row["estimate"]) == bool(reason)
+
+
+def test_aliasing_is_of_the_contrast_and_the_tissue_alone(make_config):
+    arms = ("control", "walk", "exercise")
+    cohort = Cohort(18, arms=arms)
+    cohort.strata = cohort.strata[[]]
+    # walk has a batch of its own; control and exercise share two
+    layout = batches(
+        cohort, lambda p, v: "w" if int(p[1:]) % 3 == 1 else f"b{int(p[1:]) // 3 % 2}"
+    )
+    elsewhere = layout.assign(tissue="tumor", batch=layout["visit"])
+    table = cohort.compare(make_config(arms=arms), layout=pd.concat([layout, elsewhere]))
+    reasons = table.set_index("contrast")["reason_empty"].to_dict()
+    assert reasons == {
+        "walk - control": "batch aliased with arm",
+        "exercise - control": "",
+    }
+
+
+def test_a_tumour_endpoint_made_with_blood_minds_the_batches_of_blood(config):
+    cohort = Cohort()
+    both = [("baseline", cohort.before), ("week6", cohort.after)]
+    endpoints = pd.concat(
+        [endpoint_rows("blood_tumour_dual", v, found, tissue="tumor") for v, found in both]
+    )
+    layout = batches(cohort, lambda patient, visit: visit)
+    row = cohort.compare(config, endpoints, layout=layout).iloc[0]
+    assert row["reason_empty"] == "batch aliased with visit"
+
+
+def test_p_is_adjusted_within_the_family(config):
+    cohort, other = Cohort(), Cohort(seed=2)
+    parts = [
+        cohort.endpoints("nexp_m"),
+        other.endpoints("expfrac_m"),
+        Cohort(seed=3).endpoints("blood_nk_frac"),
+        Cohort(seed=4).endpoints("flow:NK").assign(tissue=""),
+        Cohort(seed=5).endpoints("new"),
+    ]
+    table = cohort.compare(config, pd.concat(parts)).set_index("endpoint")
+    assert table["family"].to_dict() == {
+        "nexp_m": "blood_clonal",
+        "expfrac_m": "blood_clonal",
+        "blood_nk_frac": "blood_composition",
+        "flow:NK": "measurements:flow",
+        "new": "blood_other",
+    }
+    clonal = table.loc[table["family"] == "blood_clonal"]
+    np.testing.assert_allclose(clonal["p_adj"], benjamini_hochberg(clonal["p_perm"].to_numpy()))
+    alone = table.loc[["blood_nk_frac", "flow:NK", "new"]]
+    np.testing.assert_array_equal(alone["p_adj"], alone["p_perm"])
+
+
+def test_a_family_of_the_plan_may_be_of_any_tissue_and_hold_measurements(make_config):
+    config = make_config(tissues=("blood", "tumor", "lung"))
+    plan = AnalysisPlan(families={"lung_clonal": ("nexp_m",), "key": ("nexp_m", "flow:NK")})
+    config = config.model_copy(update={"analysis_plan": plan})
+    assert find_family("nexp_m", "lung", config) == "lung_clonal"
+    assert find_family("nexp_m", "tumor", config) == "key"
+    assert find_family("flow:NK", "", config) == "key"
+    assert find_family("expfrac_m", "tumor", config) == "tumour_other"
+
+
+def test_no_endpoints_give_the_header(config):
+    cohort = Cohort()
+    table = cohort.compare(config, cohort.endpoints().iloc[:0])
+    assert table.empty
+    assert list(table) == list(RELEASE_TABLES["comparisons"])
+
+
+def strata_of(labels: list[str]) -> pd.DataFrame:
+    index = pd.Index([f"P{i:03d}" for i in range(len(labels))], name="patient_id")
+    return pd.DataFrame({"treatment": labels}, index=index)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.sampled_from("abcd"), min_size=1, max_size=40),
+    st.sampled_from([("x", "y"), ("x", "y", "z")]),
+    st.integers(0, 2**32),
+)
+def test_blinded_arms_are_balanced_in_each_stratum_and_over_all(labels, names, seed):
+    from hiaim_sc.config import Design
+
+    design = Design(arms=names, visits={"v": 0}, tissues=("blood",), strata=("treatment",))
+    strata = strata_of(labels)
+    arms = draw_blinded_arms(strata, design, rng=np.random.default_rng(seed))
+    shuffled = strata.sample(frac=1, random_state=1)
+    again = draw_blinded_arms(shuffled, design, rng=np.random.default_rng(seed))
+    pd.testing.assert_series_equal(arms, again)
+    counts = pd.crosstab(strata["treatment"], arms).reindex(columns=list(names), fill_value=0)
+    assert (counts.max(axis=1) - counts.min(axis=1) <= 1).all()
+    assert counts.sum().max() - counts.sum().min() <= 1
+
+
+def test_blinded_arms_are_random_for_every_patient(make_config):
+    config = make_config(strata=("treatment",))
+    strata = strata_of(["a", "a", "a", "alone"])
+    drawn = [
+        draw_blinded_arms(strata, config.design, rng=np.random.default_rng(seed))
+        for seed in range(300)
+    ]
+    share = (pd.concat(drawn, axis=1) == "exercise").mean(axis=1)
+    assert share.between(0.4, 0.6).all()
+
+
+def test_a_study_without_strata_is_one_stratum(make_config):
+    arms = draw_blinded_arms(
+        strata_of(["a"] * 9)[[]], make_config().design, rng=np.random.default_rng(0)
+    )
+    assert sorted(arms.value_counts()) == [4, 5]
