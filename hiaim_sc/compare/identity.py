@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _MIN_SEX_COUNTS = 20
 _CLEAR_SEX = 0.8
 _CLEAR_JOIN_RATE = 0.8
+_DISCORDANT = "discordant"
 _SEX_CODES = {"female": 1, "male": -1}
 
 
@@ -81,9 +82,10 @@ def check_identity(
       patient explains the overlaps best (`hiaim_sc.compare.swaps.find_swaps`): two that changed
       places, or one that stands under a wrong name. The other samples of the two patients pass.
     - ``contamination``: the same overlap after these changes; above the threshold is a warning.
-    - ``sex``: share of the sex-gene counts that is on XIST and TSIX, against the recorded sex.
-      Pass, when at least 0.8 of the counts agree with it, fail, when less than 0.2 do. Libraries
-      with fewer than 20 counts and patients of unknown sex are not judged.
+    - ``sex``: share of the sex-gene counts that is on XIST and TSIX, against the recorded sex or,
+      without one, that of most of the patient's libraries. Pass, when at least 0.8 of the counts
+      agree with it, fail, when less than 0.2 do or as many libraries say one as the other.
+      Libraries with fewer than 20 counts are not judged.
     - ``join_rate``: share of VDJ cell barcodes that are GEX cell barcodes, as ingest reported it.
     """
     rows = [
@@ -157,18 +159,34 @@ def _check_sex(
     sex_counts: pd.DataFrame, layout: pd.DataFrame, participants: pd.DataFrame
 ) -> list[_Row]:
     table = sex_counts.merge(layout[["library_id", "sample_id", "patient_id"]], on="library_id")
-    table = table.merge(participants, on="patient_id", how="left")
+    table = table[table["female"] + table["male"] >= _MIN_SEX_COUNTS]
+    table["share"] = table["female"] / (table["female"] + table["male"])
+    recorded = participants.set_index("patient_id")["sex"]
     rows: list[_Row] = []
-    for row in table.itertuples():
-        n_counts = row.female + row.male
-        if n_counts < _MIN_SEX_COUNTS or row.sex not in SEX_GENES:
-            continue
-        share = row.female / n_counts
-        agreeing = share if row.sex == "female" else 1 - share
-        verdict = "pass" if agreeing >= _CLEAR_SEX else "warn"
-        verdict = "fail" if agreeing < 1 - _CLEAR_SEX else verdict
-        rows.append((row.sample_id, row.library_id, "sex", share, _CLEAR_SEX, verdict, ""))
+    for patient, found in table.groupby("patient_id"):
+        sex = recorded.get(patient)
+        expected = sex if sex in SEX_GENES else _expect_sex(found["share"])
+        for row in found.itertuples():
+            agreeing = {"female": row.share, "male": 1 - row.share}.get(str(expected))
+            if agreeing is None and expected != _DISCORDANT:
+                continue
+            verdict = "pass" if agreeing and agreeing >= _CLEAR_SEX else "warn"
+            verdict = "fail" if not agreeing or agreeing < 1 - _CLEAR_SEX else verdict
+            rows.append((row.sample_id, row.library_id, "sex", row.share, _CLEAR_SEX, verdict, ""))
     return rows
+
+
+def _expect_sex(shares: pd.Series) -> str:
+    """Sex of a patient without record by most libraries; empty where there is nothing to compare.
+
+    Discordant when as many libraries are clearly female as are clearly male.
+    """
+    n_female, n_male = int((shares >= _CLEAR_SEX).sum()), int((shares <= 1 - _CLEAR_SEX).sum())
+    if n_female + n_male < 2:
+        return ""
+    if n_female == n_male:
+        return _DISCORDANT
+    return "female" if n_female > n_male else "male"
 
 
 def _check_join_rates(layout: pd.DataFrame, reports: Mapping[str, Mapping[str, Any]]) -> list[_Row]:

@@ -38,7 +38,9 @@ def build_cells(
             "total_counts": pd.array([1000 if gex else None] * len(types), dtype="Int64"),
             "qc_pass": True,
             "qc_reason": "",
-            "cell_type_lineage": ["CD8" if k and gex else t for k, t in zip(keys, types)],
+            "cell_type_lineage": [
+                "CD8" if k and gex else t for k, t in zip(keys, types, strict=True)
+            ],
             "cell_type_coarse": types,
             "clone_key": pd.Series(keys, dtype="str"),
             "chain_pairing": pd.Series("single pair", range(len(types)), dtype="str").where(

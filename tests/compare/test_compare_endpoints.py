@@ -83,9 +83,7 @@ def test_expansion_is_the_hypergeometric_expectation_at_the_common_depth(
         "P1-baseline-blood-rest": make_cells("L1", "P1-baseline-blood-rest", BLOOD, CLONES[:22]),
         "P2-baseline-blood-rest": make_cells("L2", "P2-baseline-blood-rest", BLOOD, deep),
     }
-    table = measure(
-        study([("P1", "baseline", "blood"), ("P2", "baseline", "blood")], cells=cells)
-    )
+    table = measure(study([("P1", "baseline", "blood"), ("P2", "baseline", "blood")], cells=cells))
     # sizes 50 and 60: the 10 % quantile is 51, and the smaller is below it
     row = value(table, "nexp_m", "P2-baseline-blood-rest")
     chance = [1 - hypergeom.cdf(1, 60, size, 51) for size in deep]
@@ -188,6 +186,22 @@ def test_each_reason(study, make_cells, reason, endpoints):
     assert (others["reason_missing"] == "").all()
 
 
+@pytest.mark.parametrize(
+    ("check", "verdict", "reason"),
+    [
+        ("swap", "fail", "swap_unresolved"),
+        ("sex", "fail", "swap_unresolved"),
+        ("sex", "warn", ""),
+        ("contamination", "warn", ""),
+        ("join_rate", "fail", ""),
+    ],
+)
+def test_only_a_failed_swap_or_sex_check_takes_the_value(study, check, verdict, reason):
+    *rest, identity = study(failed=[SAMPLE])
+    table = measure((*rest, identity.assign(check=check, verdict=verdict)))
+    assert value(table, "blood_nk_frac", SAMPLE)["reason_missing"] == reason
+
+
 def test_a_partner_without_value_gives_its_reason_to_the_pair(study):
     table = measure(study(failed=["P1-baseline-blood-rest"]))
     assert value(table, "n_called_m", SAMPLE)["reason_missing"] == "swap_unresolved"
@@ -195,7 +209,9 @@ def test_a_partner_without_value_gives_its_reason_to_the_pair(study):
     assert dual["reason_missing"] == "swap_unresolved"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.lists(
         st.sampled_from(["ok", "died", "lesion_unsafe", "expected", "quarantined", "swap", "few"]),
@@ -222,7 +238,9 @@ def test_every_expected_sample_has_a_value_or_one_reason(study, make_cells, fate
         failed=[name for name, fate in names.items() if fate == "swap"],
     )
     table = measure(inputs)
-    assert not table.duplicated(["patient_id", "tissue", "visit", "session_phase", "endpoint"]).any()
+    assert not table.duplicated(
+        ["patient_id", "tissue", "visit", "session_phase", "endpoint"]
+    ).any()
     assert table["endpoint"].value_counts().to_dict() == {
         "blood_nk_frac": 4,
         "tum_T_frac": 4,

@@ -21,12 +21,19 @@ def inputs(make_cells, make_expected, make_states):
 
     def build(fates):
         rows = [
-            (f"P{i}", "baseline", tissue, fate if fate in ("died", "not_collected") else "collected")
+            (
+                f"P{i}",
+                "baseline",
+                tissue,
+                fate if fate in ("died", "not_collected") else "collected",
+            )
             for i, (fate, tissue) in enumerate(fates)
         ]
         expected = make_expected(rows)
         by_fate = dict(zip(expected["sample_id"], [fate for fate, _ in fates], strict=True))
-        with_library = [n for n, f in by_fate.items() if f in ("ok", "empty", "expected", "quarantined")]
+        with_library = [
+            n for n, f in by_fate.items() if f in ("ok", "empty", "expected", "quarantined")
+        ]
         states = {n: f for n, f in by_fate.items() if f in ("expected", "quarantined")}
         cells = [make_cells("L", "P0", {"T": 1}).iloc[:0].assign(tissue="")]
         for name, fate in by_fate.items():
@@ -37,7 +44,9 @@ def inputs(make_cells, make_expected, make_states):
                 reason = is_good.map({True: "", False: "low_counts;low_genes"})
                 cells.append(found.assign(tissue=tissue, qc_pass=is_good, qc_reason=reason))
         cells = pd.concat(cells, ignore_index=True)
-        clones = cells.dropna(subset="clone_key").assign(n_cells_qc=lambda t: t["qc_pass"].astype(int))
+        clones = cells.dropna(subset="clone_key").assign(
+            n_cells_qc=lambda t: t["qc_pass"].astype(int)
+        )
         return expected, make_states(with_library, states), cells, clones
 
     return build

@@ -152,11 +152,23 @@ def test_sex_is_held_against_the_record(female, male, verdict):
         assert table.loc[("sex", "A1"), "statistic"] == female / 100
 
 
-def test_sex_is_not_judged_where_it_is_not_recorded():
-    counts = pd.DataFrame({"library_id": ["A1"], "female": 100, "male": 0, "total": 999})
+@pytest.mark.parametrize(
+    ("shares", "verdicts"),
+    [
+        ([1.0], []),
+        ([1.0, 1.0], ["pass", "pass"]),
+        ([1.0, 1.0, 0.0], ["pass", "pass", "fail"]),
+        ([1.0, 0.0], ["fail", "fail"]),
+    ],
+)
+def test_without_a_recorded_sex_the_samples_must_agree(shares, verdicts):
+    n_female = [round(100 * share) for share in shares]
+    n_male = [100 - n for n in n_female]
+    names = SAMPLES[: len(shares)]
+    counts = pd.DataFrame({"library_id": names, "female": n_female, "male": n_male, "total": 999})
     unknown = pd.DataFrame({"patient_id": ["A", "B"], "sex": [None, "male"]})
-    table = check("AAABBB", sex_counts=counts, participants=unknown)
-    assert "sex" not in table.index.get_level_values("check")
+    table = check("AAABBB", sex_counts=counts, participants=unknown).reset_index()
+    assert table.loc[table["check"] == "sex", "verdict"].tolist() == verdicts
 
 
 def test_join_rate_is_as_ingest_reported_it():

@@ -56,7 +56,7 @@ FAULTS = {
     truncate_matrix: "h5",
     write_html: "web page",
     make_b_cells: "IG",
-    rename_cells: "join",
+    rename_cells: "cells of the gene expression",
     drop_all_cells: "0 cells",
 }
 

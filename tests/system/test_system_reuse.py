@@ -58,6 +58,8 @@ def test_a_changed_allocation_recomputes_the_comparison_alone(study, hiaim):
 
 def test_one_option_recomputes_its_stage_and_what_is_below(study, hiaim):
     config = study / "study.yaml"
-    config.write_text(config.read_text() + "\noptions:\n  identity: {min_cells: 60}\n")
+    text = config.read_text()
+    assert text.count("options: {}") == 1
+    config.write_text(text.replace("options: {}", "options: {identity: {min_cells: 60}}"))
     below = {"identity", "endpoints", "comparisons"}
     assert recomputed(hiaim.release(study)) == {(name, None) for name in below}

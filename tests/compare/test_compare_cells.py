@@ -1,0 +1,201 @@
+"""The table of cells, antigen calls, and the verdict on libraries."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from hiaim_sc.compare import build_cells, count_sex_genes, label_specificity, summarise_libraries
+from hiaim_sc.config import TcrOptions
+from hiaim_sc.names import RELEASE_TABLES
+
+LAYOUT = pd.DataFrame(
+    {
+        "library_id": ["L1"],
+        "sample_id": ["S1"],
+        "patient_id": ["P1"],
+        "tissue": ["blood"],
+        "visit": ["baseline"],
+        "session_phase": ["rest"],
+    }
+)
+
+
+@pytest.fixture
+def cell_qc() -> pd.DataFrame:
+    """Two GEX cells, the second of low quality."""
+    return pd.DataFrame(
+        {
+            "cell_barcode": ["AAA", "CCC"],
+            "total_counts": [1000, 100],
+            "n_genes_by_counts": [500, 50],
+            "pct_counts_mt": [2.0, 3.0],
+            "doublet_score": [0.1, 0.2],
+            "predicted_doublet": [False, False],
+            "qc_pass": [True, False],
+            "qc_reason": ["", "low_counts;low_genes"],
+        }
+    )
+
+
+@pytest.fixture
+def receptors() -> pd.DataFrame:
+    """A cell with GEX, one without, and one without GEX and without productive chain."""
+    return pd.DataFrame(
+        {
+            "cell_barcode": ["AAA", "GGG", "TTT"],
+            "chain_pairing": ["single pair", "single pair", "no IR"],
+            "receptor_type": ["TCR", "TCR", None],
+            "receptor_subtype": ["TRA+TRB", "TRA+TRB", None],
+            "invariant": ["", "", ""],
+        }
+    )
+
+
+@pytest.fixture
+def clone_cells() -> pd.DataFrame:
+    """Both cells with a receptor are of one clone."""
+    return pd.DataFrame(
+        {
+            "library_id": "L1",
+            "cell_barcode": ["AAA", "GGG"],
+            "patient_id": "P1",
+            "clone_key": "P1:x",
+            "clone_source": "paired",
+        }
+    )
+
+
+@pytest.fixture
+def cell_types() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "library_id": ["L1"],
+            "cell_barcode": ["AAA"],
+            "leiden": ["0"],
+            "cell_type": ["CD8 T"],
+            "cell_type_lineage": ["CD8"],
+            "cell_type_coarse": ["T"],
+        }
+    )
+
+
+def build(cell_qc, receptors, clone_cells, cell_types, **options) -> pd.DataFrame:
+    table = build_cells(
+        LAYOUT, {"L1": cell_qc}, {"L1": receptors}, clone_cells, cell_types, TcrOptions(**options)
+    )
+    return table.set_index("cell_barcode", drop=False)
+
+
+def test_every_cell_barcode_of_gex_or_vdj_is_there(cell_qc, receptors, clone_cells, cell_types):
+    cells = build(cell_qc, receptors, clone_cells, cell_types)
+    assert list(cells)[: len(RELEASE_TABLES["cells"])] == list(RELEASE_TABLES["cells"])
+    assert cells["qc_pass"].to_dict() == {"AAA": True, "CCC": False, "GGG": False, "TTT": False}
+    assert cells["qc_reason"].to_dict() == {
+        "AAA": "",
+        "CCC": "low_counts;low_genes",
+        "GGG": "no_gex",
+        "TTT": "no_gex",
+    }
+    assert cells["total_counts"].fillna(-1).tolist() == [1000, 100, -1, -1]
+    assert (cells["patient_id"] == "P1").all()
+    assert pd.isna(cells.loc["CCC", "chain_pairing"])
+    assert cells.loc["GGG", "clone_key"] == "P1:x"
+
+
+def test_a_receptor_alone_is_a_t_cell_where_gex_is_not_required(
+    cell_qc, receptors, clone_cells, cell_types
+):
+    cells = build(cell_qc, receptors, clone_cells, cell_types, require_gex=False)
+    assert cells["qc_pass"].to_dict() == {"AAA": True, "CCC": False, "GGG": True, "TTT": False}
+    assert cells.loc["TTT", "qc_reason"] == "no_gex"
+    assert cells.loc["GGG", ["cell_type_coarse", "cell_type_lineage"]].tolist() == ["T", "T"]
+    assert cells.loc["AAA", "cell_type_lineage"] == "CD8"
+    assert pd.isna(cells.loc["TTT", "cell_type_coarse"])
+
+
+def test_the_order_of_rows_changes_nothing(cell_qc, receptors, clone_cells, cell_types):
+    expected = build(cell_qc, receptors, clone_cells, cell_types)
+    found = build(cell_qc[::-1], receptors[::-1], clone_cells[::-1], cell_types)
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_antigen_calls_carry_clone_and_verdict(cell_qc, receptors, clone_cells, cell_types):
+    cells = build(cell_qc, receptors, clone_cells, cell_types).reset_index(drop=True)
+    calls = pd.DataFrame(
+        {
+            "library_id": "L1",
+            "cell_barcode": ["NNN", "CCC", "AAA"],
+            "dna_barcode": "d1",
+            "n_umi": 20,
+            "score": 99.0,
+            "q_value": 0.01,
+        }
+    )
+    table = label_specificity(calls, cells)
+    assert table["cell_barcode"].tolist() == ["AAA", "CCC", "NNN"]
+    assert table["qc_pass"].tolist() == [True, False, False]
+    assert table["clone_key"].fillna("").tolist() == ["P1:x", "", ""]
+    assert list(label_specificity(calls.iloc[:0], cells)) == list(RELEASE_TABLES["specificity"])
+
+
+def test_sex_genes_are_counted_by_symbol():
+    stats = pd.DataFrame({"symbol": ["XIST", "RPS4Y1", "DDX3Y", "CD3E"], "sum": [5, 2, 3, 90]})
+    found = count_sex_genes({"L2": stats, "L1": stats.iloc[:1]})
+    assert found.to_dict("list") == {
+        "library_id": ["L1", "L2"],
+        "female": [5, 5],
+        "male": [0, 5],
+        "total": [5, 100],
+    }
+
+
+def summarise(cell_qc, report, state="delivered") -> pd.Series:
+    states = pd.DataFrame(
+        {
+            "library_id": ["L1", "L2"],
+            "sample_id": ["S1", "S2"],
+            "batch": "B1",
+            "state": [state, "expected"],
+            "reason": ["wrong genome" if state == "quarantined" else None, None],
+        }
+    )
+    table = summarise_libraries(
+        states, {"L1": report}, {"L1": cell_qc}, {"L1": {"doublet_threshold": 0.3}}
+    )
+    assert table["library_id"].tolist() == ["L1"]
+    assert list(table)[: len(RELEASE_TABLES["libraries_qc"])] == list(
+        RELEASE_TABLES["libraries_qc"]
+    )
+    return table.iloc[0]
+
+
+def many(cell_qc: pd.DataFrame, n_good: int, n_bad: int) -> pd.DataFrame:
+    """So many cells like the first and like the second."""
+    parts = [cell_qc.iloc[[0]]] * n_good + [cell_qc.iloc[[1]]] * n_bad
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_a_library_is_counted(cell_qc):
+    row = summarise(many(cell_qc, 150, 50), {"n_cells_gex": 200, "join_rate": 0.9})
+    counts = ["n_cells_read", "n_cells_kept", "n_low_counts", "n_low_genes", "n_high_mt"]
+    assert row[counts].tolist() == [200, 150, 50, 50, 0]
+    assert row[["median_counts", "median_genes", "pct_mt"]].tolist() == [1000, 500, 2.0]
+    assert (row["verdict"], row["reason"]) == ("pass", "")
+
+
+def test_what_is_odd_about_a_library_is_a_warning(cell_qc):
+    cells = many(cell_qc, 20, 180).assign(pct_counts_mt=20.0)
+    row = summarise(cells, {"n_cells_gex": 200, "join_rate": 0.5})
+    assert row["verdict"] == "warn"
+    assert row["reason"].split("; ") == [
+        "only 20 cells kept (fewer than 100)",
+        "180 of 200 cells lost",
+        "median mitochondrial share 20.0 % (above 15 %)",
+        "only 50 % of V(D)J cell barcodes are GEX cell barcodes",
+    ]
+
+
+def test_a_quarantined_library_keeps_its_reason(cell_qc):
+    row = summarise(None, {}, state="quarantined")
+    assert (row["verdict"], row["reason"]) == ("quarantined", "wrong genome")
