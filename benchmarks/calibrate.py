@@ -1,4 +1,4 @@
-"""Planted and null cohorts through the whole pipeline, beside their truth; writes docs/calibration.md.
+"""Planted and null cohorts through the whole pipeline, beside their truth.
 
 Run it with ``make calibrate``, which pins each process to one thread. Each cohort is simulated,
 processed by the same stages as a study, and compared with what was planted. The estimand of a

@@ -20,8 +20,9 @@ def write_report(cohorts: Sequence[Cohort], path: Path, *, patients: int, cells:
     lines = [
         "# Calibration: what the pipeline makes of planted truth",
         "",
-        f"Made by `make calibrate`: {len(planted)} cohorts with a planted expansion and {len(null)}",
-        f"null cohorts of {patients} patients and {cells} cells per library, each through all stages.",
+        f"Made by `make calibrate`: {len(planted)} cohorts with a planted expansion and",
+        f"{len(null)} null cohorts of {patients} patients and {cells} cells per library, each",
+        "through all stages.",
         "",
         "| what | wanted | found |",
         "|---|---|---|",

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -22,7 +23,6 @@ from flows._server import wait_for_task_runs as drain
 from hiaim_sc.errors import HiaimError
 
 if TYPE_CHECKING:
-    from pathlib import Path
 
     from flows._profile import Profile
     from flows.study import StudyResult
@@ -63,14 +63,21 @@ def _tell(
         typer.echo(f"quarantined: {library_id}: {reason}")
     if recorded < result.n_recomputed:
         typer.echo(f"Prefect recorded only {recorded} of {result.n_recomputed} task runs", err=True)
-    typer.echo(f"release: {result.release}")
-    typer.echo(f"report:  {result.release / 'report.html'}")
+    typer.echo(f"release: {_shown(result.release)}")
+    typer.echo(f"report:  {_shown(result.release / 'report.html')}")
     page = f"/runs/flow-run/{result.flow_run_id}"
     if own_server:
-        where = "" if store == default_store(study) else f" --store {store}"
-        typer.echo(f"Prefect: hiaim-sc ui {study}{where}   then open http://127.0.0.1:4200{page}")
+        where = "" if store == default_store(study) else f" --store {_shown(store)}"
+        command = f"{_shown(Path(sys.argv[0]))} ui {_shown(study)}{where}"
+        typer.echo(f"Prefect: {command}\n         then open http://127.0.0.1:4200{page}")
     else:
         typer.echo(f"Prefect: {os.environ['PREFECT_API_URL'].removesuffix('/api')}{page}")
+
+
+def _shown(path: Path) -> Path:
+    """The path as seen from here, where it lies below here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def browse(store: Path, port: int) -> None:

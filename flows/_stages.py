@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows import _steps as steps
@@ -20,7 +21,6 @@ from hiaim_sc.storage.digests import digest_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from hiaim_sc.storage import Payload
     from hiaim_sc.study import LibraryFiles
@@ -109,7 +109,7 @@ class StageCall:
 
 def execute(call: StageCall) -> None:
     """Run one stage and store its result."""
-    store = Store(call.store)
+    store = Store(Path(call.store))
     inputs = steps.Inputs(
         store=store,
         stage=call.recipe.stage,

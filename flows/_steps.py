@@ -7,9 +7,9 @@ wait for scanpy.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hiaim_sc.errors import LibraryFaultError
+from hiaim_sc.errors import HiaimError, LibraryFaultError
 from hiaim_sc.storage import Artefact, Store, generator
 from hiaim_sc.study import pool_tables
 
@@ -60,6 +60,14 @@ class Inputs:
         return self.config.options
 
     @property
+    def library_files(self) -> LibraryFiles:
+        """The library's files; only ingest was given them."""
+        if self.files is None:
+            msg = f"stage {self.stage} was given no files"
+            raise HiaimError(msg)
+        return self.files
+
+    @property
     def rng(self) -> np.random.Generator:
         """Random numbers of this stage and library alone."""
         return generator(self.stage, self.library_id or "")
@@ -68,7 +76,7 @@ class Inputs:
         """The artefact of this name."""
         return self.store.get(self.keys[name])
 
-    def table(self, name: str) -> pd.DataFrame | None:
+    def table(self, name: str) -> Any:
         """A table of the study by name, or None when the stage was given none."""
         return self.one(name).read(name) if name in self.keys else None
 
@@ -96,7 +104,7 @@ def ingest(inputs: Inputs) -> Payloads:
 
     try:
         data = read_library(
-            inputs.files,
+            inputs.library_files,
             inputs.options.ingest,
             require_gex=inputs.options.tcr.require_gex,
             feature_type=inputs.options.dna_barcodes.feature_type,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from prefect.task_runners import ProcessPoolTaskRunner
 
@@ -17,7 +18,7 @@ _THREADS = (
 )
 
 
-def process_runner(workers: int) -> ProcessPoolTaskRunner:
+def process_runner(workers: int) -> Any:
     """Stages run in this many processes, one thread each."""
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     return ProcessPoolTaskRunner(max_workers=workers)

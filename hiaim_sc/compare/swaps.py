@@ -98,10 +98,9 @@ def find_swaps(
     patient_sex
         The same per patient code, as recorded.
     limit
-        Overlap up to this is chance and counts as none.
+        Overlap between patients up to this is chance.
     """
-    is_chance = np.eye(len(owner), dtype=bool) | ~(overlap > limit)
-    clean = np.where(is_chance, 0.0, overlap)
+    clean = np.where(np.eye(len(owner), dtype=bool), 0.0, overlap)
     known = _Evidence(clean, owner, sex, patient_sex, limit)
     partner: dict[int, int] = {}
     # each round brings a sample to where its overlap is; the bound is for ties that turn in circles
@@ -126,9 +125,11 @@ def _best_changes(known: _Evidence) -> list[_Change]:
     best = max(float(gain.max(initial=0.0)) for gain in gains.values())
     if best <= 0:
         return []
-    # an exchange before a move that explains as much: it leaves no sample without a place
-    is_move = bool(gains[False].max(initial=0.0) < best)
-    places = np.argwhere(gains[is_move] == best)
+    # an exchange before a move that explains as much but for chance: it leaves no sample without
+    # a place
+    exchange = float(gains[False].max(initial=0.0))
+    is_move = exchange <= 0 or exchange < best - known.limit
+    places = np.argwhere(gains[is_move] == (best if is_move else exchange))
     changes = [_Change(int(first), int(second), is_move) for first, second in places]
     wrong = [replace(known, owner=c.apply(known.owner)).contradictions() for c in changes]
     return [c for c, n in zip(changes, wrong, strict=True) if n == min(wrong)]

@@ -10,7 +10,7 @@ import uuid
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hiaim_sc.errors import DamagedArtefactError
 from hiaim_sc.storage.digests import digest_file, digest_table, digest_value
@@ -46,14 +46,14 @@ class Artefact:
     def __contains__(self, name: str) -> bool:
         return name in self.files
 
-    def read(self, name: str) -> Payload:
+    def read(self, name: str) -> Any:
         """Read one payload; `DamagedArtefactError` when it has none of that name."""
         if name not in self.files:
             msg = f"artefact {self.key[:12]} has no {name}, only {', '.join(sorted(self.files))}"
             raise DamagedArtefactError(msg)
         return read_payload(self.folder / self.files[name])
 
-    def read_or_none(self, name: str) -> Payload | None:
+    def read_or_none(self, name: str) -> Any:
         """Read one payload, or None when the artefact has none of that name."""
         return self.read(name) if name in self.files else None
 

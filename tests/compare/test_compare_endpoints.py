@@ -346,6 +346,18 @@ def test_the_order_of_rows_changes_nothing(study):
     pd.testing.assert_frame_equal(measure(shuffled), measure(inputs))
 
 
+def test_a_mean_has_the_same_last_bit_whatever_the_order_of_the_rows(study):
+    values = np.random.default_rng(0).lognormal(3, 3, size=(40, 9))
+    repeated = pd.DataFrame({"analyte": np.repeat(np.arange(40), 9).astype(str)})
+    repeated = repeated.assign(
+        value=values.ravel(), patient_id="P1", visit="baseline", assay="flow", session_phase="rest"
+    )
+    found = measure(study(measurements=repeated))
+    pd.testing.assert_frame_equal(
+        measure(study(measurements=repeated[::-1])), found, rtol=0, atol=0
+    )
+
+
 def test_the_columns_of_the_release_come_first(study):
     table = measure(study())
     assert list(table)[: len(RELEASE_TABLES["endpoints"])] == list(RELEASE_TABLES["endpoints"])

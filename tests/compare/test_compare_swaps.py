@@ -51,6 +51,17 @@ def test_samples_that_moved_are_named(owner, truth, partner):
     assert find(owner, truth) == expected
 
 
+def test_a_weak_overlap_with_a_third_sample_tells_which_of_two_moved():
+    owner, truth = np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 0, 0, 1, 1])
+    overlap = np.where(truth[:, None] == truth, 0.2, 0.0)
+    # the third samples are tumours that share little with the blood of their patients
+    overlap[[2, 5]] *= 0.02
+    overlap[:, [2, 5]] *= 0.02
+    none = np.zeros(6, int)
+    found = find_swaps(overlap, owner, none, none[:2], limit=0.01)
+    assert found.partner == {1: 3, 3: 1}
+
+
 def test_sex_tells_which_of_two_samples_moved():
     # patient 0 is female, patient 1 male; samples 1 and 2 changed places
     assert find([0, 0, 1, 1], [0, 1, 0, 1], sex=[1, -1, 1, -1]) == {1: 2, 2: 1}
