@@ -1,0 +1,125 @@
+"""The command line: what it says, and with which exit code."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from flows._profile import read_profile
+from flows.cli import app
+from hiaim_sc.errors import UserInputError
+
+COMMANDS = ["simulate", "validate", "plan", "run", "status", "ui"]
+
+
+def call(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    done = call("simulate", "--out", folder / "study", "--patients", 2, "--cells", 30, "--seed", 5)
+    assert done.exit_code == 0, done.output
+    return folder / "study"
+
+
+def test_help_names_every_command_and_the_exit_codes():
+    done = call("--help")
+    assert done.exit_code == 0
+    assert all(command in done.output for command in COMMANDS)
+    assert "Exit codes" in done.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command):
+    done = call(command, "--help")
+    assert done.exit_code == 0
+    assert len(done.output.splitlines()) > 8
+
+
+def test_simulate_keeps_the_truth_apart(study):
+    assert (study / "study.yaml").is_file()
+    truth = study.with_name("study_truth")
+    assert sorted(path.name for path in truth.glob("*.tsv")) == ["cells.tsv", "effects.tsv"]
+    assert not list(study.glob("*truth*"))
+
+
+def test_simulate_does_not_overwrite(study):
+    done = call("simulate", "--out", study)
+    assert done.exit_code == 2
+    assert str(study) in done.output.replace("\n", "")
+
+
+def test_a_simulated_study_is_valid(study):
+    done = call("validate", study)
+    assert done.exit_code == 0
+    assert "no fault found; 2 patients, 8 expected samples, 8 delivered libraries" in done.output
+
+
+def test_validate_opens_the_allocation_and_prints_only_its_faults(study):
+    allocation = study / "allocation.tsv"
+    text = allocation.read_text()
+    try:
+        allocation.write_text(text.replace("control", "placebo"))
+        done = call("validate", study)
+    finally:
+        allocation.write_text(text)
+    assert done.exit_code == 2
+    assert "allocation.tsv" in done.output
+    assert "placebo" in done.output
+    assert "P01\texercise" not in done.output
+
+
+def test_plan_computes_everything_once_and_writes_nothing(study):
+    done = call("plan", study)
+    assert done.exit_code == 0
+    # 8 libraries of 5 stages, and the stages of cohort and comparison
+    assert "51 to compute, 0 to reuse" in done.output
+    assert not (study / ".hiaim").exists()
+
+
+def test_status_says_that_libraries_have_arrived(study):
+    done = call("status", study)
+    assert done.exit_code == 0
+    assert done.output.count("arrived") == 8
+
+
+def test_ui_without_a_run_says_what_to_do(study):
+    done = call("ui", study)
+    assert done.exit_code == 1
+    assert "run the study first" in done.output
+
+
+def test_a_missing_study_is_the_users_fault(tmp_path):
+    for command in ("validate", "plan", "run", "status"):
+        done = call(command, tmp_path / "nowhere")
+        assert done.exit_code == 2
+        assert "nowhere" in done.output.replace("\n", "")
+
+
+def test_an_unknown_profile_names_the_known_ones():
+    with pytest.raises(UserInputError, match="one of local, or a YAML file"):
+        read_profile("cloud")
+    assert read_profile("local", workers=3).n_workers == 3
+    assert read_profile("local").n_workers >= 1
+
+
+@pytest.mark.parametrize("text", ["workers: many", "threads: 2", "workers: [1"])
+def test_a_faulty_profile_is_the_users_fault(tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(UserInputError):
+        read_profile(str(tmp_path / "mine.yaml"))
+
+
+def test_validating_imports_nothing_heavy(study):
+    code = (
+        "import sys; from typer.testing import CliRunner; from flows.cli import app; "
+        f"CliRunner().invoke(app, ['validate', {str(study)!r}]); "
+        "print([m for m in ('scanpy', 'anndata', 'prefect', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
