@@ -132,7 +132,7 @@ def _columns_of(selected: AnnData, wanted: set[str]) -> dict[str, int]:
 def _score_level(
     counts: sp.csr_matrix, columns: dict[str, int], panel: pd.DataFrame
 ) -> pd.DataFrame:
-    """Score of each cell type of a level: that of the genes for it less that of those against it."""
+    """Score of each cell type of a level: of the genes for it, less half of those against it."""
     sets = {
         (str(name), int(sign)): [columns[gene] for gene in rows["gene"] if gene in columns]
         for (name, sign), rows in panel.groupby(["cell_type", "sign"])

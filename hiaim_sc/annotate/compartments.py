@@ -67,12 +67,15 @@ def call_compartments(
     own = _split_lymphocytes(own, by_coarse, evidence, options)
     final, by_cluster = _follow_cluster(own, evidence.leiden, options)
     has_pair = evidence.receptor == "pair"
-    takes_receptor = has_pair & np.isin(final, (*_LYMPHOID, AMBIGUOUS, UNASSIGNED))
+    unclear = np.isin(final, (AMBIGUOUS, UNASSIGNED))
+    takes_receptor = has_pair & (unclear | np.isin(final, _LYMPHOID))
+    # one chain may be ambient: it decides only where the markers do not
+    takes_chain = (evidence.receptor == "chain") & unclear
     conflicts = has_pair & ~takes_receptor
-    final = np.where(takes_receptor, "T", np.where(conflicts, AMBIGUOUS, final))
+    final = np.where(conflicts, AMBIGUOUS, np.where(takes_receptor | takes_chain, "T", final))
     table = pd.DataFrame({"coarse": final, "score": score})
     table["fine"] = _finest(final, smoothed, coarse_of)
-    table["evidence"] = _describe(has_pair, by_cluster, own, final)
+    table["evidence"] = _describe(takes_receptor | takes_chain, by_cluster, own, final)
     return table
 
 
@@ -128,9 +131,9 @@ def _finest(final: np.ndarray, smoothed: pd.DataFrame, coarse_of: dict[str, str]
 
 
 def _describe(
-    has_pair: np.ndarray, by_cluster: np.ndarray, own: np.ndarray, final: np.ndarray
+    by_receptor: np.ndarray, by_cluster: np.ndarray, own: np.ndarray, final: np.ndarray
 ) -> np.ndarray:
     markers = np.where(~np.isin(own, (AMBIGUOUS, UNASSIGNED)) & (own == final), "markers", "")
-    parts = [np.where(has_pair, "receptor", ""), markers, np.where(by_cluster, "cluster", "")]
+    parts = [np.where(by_receptor, "receptor", ""), markers, np.where(by_cluster, "cluster", "")]
     joined = pd.Series(parts[0]).str.cat([pd.Series(p) for p in parts[1:]], sep=";")
     return joined.str.replace(r";+", ";", regex=True).str.strip(";").to_numpy(dtype=object)

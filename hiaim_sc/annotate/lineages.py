@@ -11,10 +11,14 @@ import pandas as pd
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
+# Copies beyond this in one cell say no more: it is still one cell.
+_CAP = 3.0
 # Counts over clone and neighbourhood below which CD4 and CD8 cannot be told apart.
 _MIN_POOLED = 1.0
 # CD4 messages are fewer per cell than CD8 ones, and CD8 ones leak less into CD4 cells.
 _CD4_WEIGHT = 1.5
+# The average neighbour counts as this many cells beside the cell's own clone.
+_NEAR = 5.0
 _MIN_DETECTED = 0.2
 _MIN_STATE_SCORE = 0.3
 _MIN_TREG_SCORE = 0.15
@@ -60,7 +64,7 @@ def call_lineages(coarse: np.ndarray, evidence: TcellEvidence, smooth: sp.csr_ma
     """
     is_t = coarse == "T"
     lineage = coarse.astype(object).copy()
-    cd8, cd4 = _pooled(evidence, ("CD8A", "CD8B"), is_t, smooth), None
+    cd8 = _pooled(evidence, ("CD8A", "CD8B"), is_t, smooth)
     cd4 = _CD4_WEIGHT * _pooled(evidence, ("CD4", "CD40LG"), is_t, smooth)
     known = is_t & (cd8 + cd4 >= _MIN_POOLED)
     lineage[known] = np.where(cd8 > cd4, "CD8", "CD4")[known]
@@ -82,7 +86,7 @@ def call_lineages(coarse: np.ndarray, evidence: TcellEvidence, smooth: sp.csr_ma
 def call_states(
     coarse: np.ndarray, fine: np.ndarray, lineage: np.ndarray, scores: pd.DataFrame
 ) -> np.ndarray:
-    """The finest label: lineage names for T, CD56bright or CD56dim for NK, proliferating for both."""
+    """The finest label: lineages of T, CD56bright or CD56dim NK, proliferating T or NK."""
     names = {"CD4": "CD4 T", "CD8": "CD8 T", "gd": "gd T"}
     label = fine.astype(object).copy()
     is_t, is_nk = coarse == "T", coarse == "NK"
@@ -102,10 +106,10 @@ def _pooled(
     for symbol in symbols:
         if symbol in evidence.counts:
             own += evidence.counts[symbol].to_numpy()
-    own = np.where(is_t, np.minimum(own, 3.0), 0.0)  # one cell's many copies are one cell's word
+    own = np.where(is_t, np.minimum(own, _CAP), 0.0)
     near = smooth @ own / np.maximum(smooth @ is_t.astype(float), 1e-9)
     clone = pd.Series(own).groupby(evidence.clone).transform("sum").to_numpy()
-    return own + near * 5 + np.where(evidence.clone >= 0, clone - own, 0.0)
+    return own + _NEAR * near + np.where(evidence.clone >= 0, clone - own, 0.0)
 
 
 def _one_per_clone(lineage: np.ndarray, clone: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 
 def find_neighbourhood(coordinates: np.ndarray, n_neighbors: int) -> sp.csr_matrix:
-    """Averaging matrix over each cell and its nearest neighbours: (n_cells, n_cells), rows sum to 1.
+    """Averaging matrix over each cell and its neighbours, (n_cells, n_cells); rows sum to 1.
 
     Parameters
     ----------

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from hiaim_sc.integrate.neighbours import ExactNeighbours
+from hiaim_sc.integrate.graph import cluster_graph, draw_graph, weigh_neighbours
+from hiaim_sc.integrate.neighbours import find_neighbours
 from hiaim_sc.integrate.pca import reduce_dimensions
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from hiaim_sc.config import IntegrateOptions
 
 _MIN_CELLS = 10
+_CELLS_PER_HARMONY_CLUSTER = 30
+_MAX_HARMONY_CLUSTERS = 100
 
 
 class IntegrationError(RuntimeError):
@@ -39,50 +42,75 @@ def embed(selected: AnnData, options: IntegrateOptions, *, rng: np.random.Genera
     Returns
     -------
     AnnData without ``X``, same cells: ``obsm["X_pca"]``, ``obsm["X_pca_harmony"]`` (n_cells, n_pcs)
-    and ``obsm["X_umap"]`` (n_cells, 2) float32, ``obs["leiden"]``; ``uns["pca"]`` holds genes,
-    loadings, means, standard deviations and variance ratios. A cohort of fewer than 10 cells is
-    one cluster at the origin.
+    and, if wanted, ``obsm["X_umap"]`` (n_cells, 2), all float32; ``obs["leiden"]``.
+    ``uns["pca"]`` holds genes, loadings, means, standard deviations and variance ratios;
+    ``uns["neighbours"]`` the positions (``indices``) of each cell's neighbours in this table,
+    nearest first, their ``distances``, and the search's ``recall``. A cohort of fewer than 10 cells
+    is one cluster at the origin. The result does not depend on the number of threads.
 
     References
     ----------
     Korsunsky et al. 2019, Nat Methods 16:1289, doi:10.1038/s41592-019-0619-0 (Harmony).
-    Traag et al. 2019, Sci Rep 9:5233, doi:10.1038/s41598-019-41695-z (Leiden).
     """
     from anndata import AnnData
 
+    _load_native_libraries()
     seed = int(rng.integers(2**31 - 1))
     result = AnnData(X=None, obs=selected.obs[["library_id", "cell_barcode", "batch"]].copy())
     variable = selected[:, selected.var["highly_variable"].to_numpy()]
-    if variable.n_obs < _MIN_CELLS or variable.n_vars < 2:
-        return _at_the_origin(result)
     with threadpool_limits(limits=1):  # sums in another order change the last bits
-        pca = reduce_dimensions(variable, options.n_pcs)
-        result.obsm["X_pca"] = pca.coordinates
-        result.uns["pca"] = pca.as_dict(variable)
-        corrected = _integrate(pca.coordinates, selected.obs["batch"], options, seed)
-        result.obsm["X_pca_harmony"] = corrected
-        _cluster(result, options, seed)
+        if variable.n_obs < _MIN_CELLS or variable.n_vars < 2:
+            _place_at_origin(result, options)
+        else:
+            pca = reduce_dimensions(variable, options.n_pcs)
+            result.obsm["X_pca"] = pca.coordinates
+            result.uns["pca"] = pca.as_dict(variable)
+            result.obsm["X_pca_harmony"] = correct_batches(
+                pca.coordinates, selected.obs["batch"], options, seed
+            )
+            _cluster(result, options, seed)
     return result
 
 
-def _at_the_origin(result: AnnData) -> AnnData:
-    for name in ("X_pca", "X_pca_harmony", "X_umap"):
+def _load_native_libraries() -> None:
+    """Bring in what has threads of its own: a limit binds only libraries loaded before it."""
+    import faiss  # noqa: F401
+    import harmonypy  # noqa: F401
+    import igraph  # noqa: F401
+
+
+def _place_at_origin(result: AnnData, options: IntegrateOptions) -> None:
+    for name in ("X_pca", "X_pca_harmony", *(("X_umap",) if options.umap else ())):
         result.obsm[name] = np.zeros((result.n_obs, 2), dtype=np.float32)
+    found = find_neighbours(result.obsm["X_pca_harmony"], options.n_neighbors)
+    result.uns["neighbours"] = vars(found).copy()
     result.obs["leiden"] = pd.Series("0", index=result.obs_names, dtype=object)
-    return result
 
 
-def _integrate(
+def correct_batches(
     coordinates: np.ndarray, batch: pd.Series, options: IntegrateOptions, seed: int
 ) -> np.ndarray:
+    """Coordinates with the batches' differences taken out, (n_cells, n_pcs) float32.
+
+    Returned as they are with one batch, or with ``options.harmony`` off.
+
+    Raises
+    ------
+    IntegrationError
+        When harmonypy returns another shape or values that are not finite.
+    """
     if not options.harmony or batch.nunique() < 2:
         return coordinates
     import harmonypy
 
+    n_clusters = round(len(coordinates) / _CELLS_PER_HARMONY_CLUSTER)
     found = harmonypy.run_harmony(
         coordinates.astype(np.float64),
         pd.DataFrame({"batch": batch.astype(str).to_numpy()}),
         "batch",
+        nclust=min(
+            max(n_clusters, 1), _MAX_HARMONY_CLUSTERS
+        ),  # its own rule gives 0 below 15 cells
         random_state=seed,
         verbose=False,
         ncores=1,
@@ -91,33 +119,17 @@ def _integrate(
     if found.shape != coordinates.shape:
         msg = f"harmonypy returned {found.shape}, expected {coordinates.shape}"
         raise IntegrationError(msg)
+    if not np.isfinite(found).all():
+        msg = "harmonypy returned values that are not finite"
+        raise IntegrationError(msg)
     return np.ascontiguousarray(found, dtype=np.float32)
 
 
 def _cluster(result: AnnData, options: IntegrateOptions, seed: int) -> None:
-    import scanpy as sc
-
-    n_neighbors = min(options.n_neighbors, result.n_obs - 1)
-    sc.pp.neighbors(
-        result,
-        n_neighbors=n_neighbors,
-        use_rep="X_pca_harmony",
-        transformer=ExactNeighbours(n_neighbors),
-        random_state=seed,
-    )
-    sc.tl.leiden(
-        result,
-        resolution=options.resolution,
-        flavor="igraph",
-        n_iterations=2,
-        directed=False,
-        random_state=seed,
-    )
-    result.obs["leiden"] = result.obs["leiden"].astype(str).astype(object)
+    coordinates = result.obsm["X_pca_harmony"]
+    found = find_neighbours(coordinates, options.n_neighbors)
+    result.uns["neighbours"] = vars(found).copy()
+    weights = weigh_neighbours(found)
+    result.obs["leiden"] = cluster_graph(weights, options.resolution, seed)
     if options.umap:
-        sc.tl.umap(result, random_state=seed, init_pos="spectral")
-        result.obsm["X_umap"] = np.asarray(result.obsm["X_umap"], dtype=np.float32)
-    for name in ("neighbors", "leiden", "umap"):
-        result.uns.pop(name, None)
-    for name in list(result.obsp):
-        del result.obsp[name]
+        result.obsm["X_umap"] = draw_graph(weights, coordinates, seed)

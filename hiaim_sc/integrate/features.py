@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
     from hiaim_sc.config import IntegrateOptions
 
-# V, D, J and C genes of T- and B-cell receptors, and no others (TRAF1, TRADD, IGF1, IGFBP3 stay).
+# V, D, J and C genes of T- and B-cell receptors with their pseudogenes, no others: TRAF1, TRADD,
+# TRDN, IGF1, IGHMBP2 stay. IGLL5 is read from a rearranged light chain.
 _RECEPTOR = re.compile(
-    r"^(TR[ABGD][VDJ]\d.*|TRAC|TRB[CD]\d*|TRGC\d*|TRDC|IG[HKL][VDJ]\d.*|IG[KL]C\d*|IGL[CL]\d.*|IGH[ADEGM]\d*)$"
+    r"TR[ABGD][VDJ]\d.*|TRG(V[AB]|JP\d?)|TRAC|TR[BG]C\d*|TRDC"
+    r"|IG[HKL][VDJ](\d|[IVX]+-).*|IGKC|IGLC\d+|IGLL5|IGH[ADEGM]P?\d*"
 )
-_MITOCHONDRIAL = re.compile(r"^MT-")
-_RIBOSOMAL = re.compile(r"^RP[SL]\d+[AXYL]?\d*$|^RPLP\d$|^RPSA$")
+_MITOCHONDRIAL = re.compile(r"MT-.+")
+# Proteins of the cytosolic ribosome with their pseudogenes; RPS6KA1 is a kinase.
+_RIBOSOMAL = re.compile(r"RP[SL]\d+([AXYL]|AL|[LY]\d)?(P\d+)?|RPLP[012](P\d+)?|RPSA(P\d+)?")
 SEX_GENES = {
     "female": ("XIST", "TSIX"),
     "male": (
@@ -35,6 +38,7 @@ SEX_GENES = {
     ),
 }
 _SEX = {symbol for symbols in SEX_GENES.values() for symbol in symbols}
+_MORE_SEX = {"RPS4Y2", "PRKY", "TTTY14", "TTTY15", "SRY"}  # too few or shared with X to tell sex by
 
 
 def select_features(
@@ -114,11 +118,13 @@ def _rank(
 
 
 def _reason_to_exclude(symbol: str) -> str:
+    if symbol in _SEX or symbol in _MORE_SEX:  # before ribosomal: RPS4Y1 is both
+        return "sex"
     for reason, pattern in (
         ("receptor", _RECEPTOR),
         ("mitochondrial", _MITOCHONDRIAL),
         ("ribosomal", _RIBOSOMAL),
     ):
-        if pattern.match(symbol):
+        if pattern.fullmatch(symbol):
             return reason
-    return "sex" if symbol in _SEX else ""
+    return ""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _SPAN = 0.3  # of the loess fit, as in Seurat v3 and scanpy
 _MIN_CELLS = 10
+_MIN_GENES = 10  # that vary
 
 
 def summarise_genes(counts: AnnData, kept: Sequence[str]) -> pd.DataFrame:
@@ -25,7 +26,7 @@ def summarise_genes(counts: AnnData, kept: Sequence[str]) -> pd.DataFrame:
     counts
         One library: ``X`` (n_cells, n_genes) counts.
     kept
-        Cell barcodes that pass QC.
+        Cell barcodes that pass QC, each in ``counts``; their order does not matter.
 
     Returns
     -------
@@ -33,21 +34,29 @@ def summarise_genes(counts: AnnData, kept: Sequence[str]) -> pd.DataFrame:
     sum_of_squares mean variance_norm``. Sums are exact integers. ``variance_norm`` is the
     variance of counts standardised by the mean-variance trend and clipped at sqrt(n): with n
     cells, mean m_g and fitted standard deviation s_g, ``(n m_g^2 + sum(c^2) - 2 m_g sum(c)) / ((n
-    - 1) s_g^2)`` over counts c clipped at ``m_g + s_g sqrt(n)``. It is missing with fewer than 10
-    cells.
+    - 1) s_g^2)`` over counts c clipped at ``m_g + s_g sqrt(n)``. It is missing for all genes with
+    fewer than 10 cells, or where no trend can be fitted.
+
+    Raises
+    ------
+    ValueError
+        When a kept cell barcode is not in ``counts``.
 
     References
     ----------
     Stuart et al. 2019, Cell 177:1888, doi:10.1016/j.cell.2019.05.031.
     """
-    rows = counts.obs_names.get_indexer(pd.Index(kept))
+    rows = counts.obs_names.get_indexer(pd.Index(kept, dtype=object))
+    if (rows < 0).any():
+        msg = f"{(rows < 0).sum()} of {len(rows)} kept cell barcodes are not in the matrix"
+        raise ValueError(msg)
     matrix = sp.csc_matrix(sp.csr_matrix(counts.X)[np.sort(rows)])
+    matrix.eliminate_zeros()
     squares = matrix.astype(np.int64).power(2)
     total = np.asarray(matrix.sum(axis=0, dtype=np.int64)).ravel()
     square = np.asarray(squares.sum(axis=0)).ravel()
     n_cells = matrix.shape[0]
-    with np.errstate(invalid="ignore"):
-        mean = total / n_cells if n_cells else np.zeros(len(total))
+    mean = total / max(n_cells, 1)
     return pd.DataFrame(
         {
             "gene_id": counts.var_names.astype(str),
@@ -68,15 +77,15 @@ def _standardised_variance(
     if n_cells < _MIN_CELLS:
         return np.full(n_genes, np.nan)
     variance = (square - total * mean) / (n_cells - 1)
-    trend = _fit_trend(mean, variance) if (variance > 0).sum() > _MIN_CELLS else None
+    trend = _fit_trend(mean, variance) if (variance > 0).sum() > _MIN_GENES else None
     if trend is None:
         return np.full(n_genes, np.nan)
     fitted_sd = np.sqrt(10**trend)
     limit = fitted_sd * np.sqrt(n_cells) + mean
-    clipped = np.minimum(matrix.data, np.repeat(limit, np.diff(matrix.indptr)))
-    bounds = matrix.indptr[:-1]
-    clipped_sum = _sum_columns(clipped, bounds, matrix.indptr)
-    clipped_square = _sum_columns(clipped**2, bounds, matrix.indptr)
+    gene = np.repeat(np.arange(n_genes), np.diff(matrix.indptr))
+    clipped = np.minimum(matrix.data, limit[gene])
+    clipped_sum = np.bincount(gene, clipped, n_genes)
+    clipped_square = np.bincount(gene, clipped**2, n_genes)
     spread = n_cells * mean**2 + clipped_square - 2 * clipped_sum * mean
     return spread / ((n_cells - 1) * fitted_sd**2)
 
@@ -96,9 +105,4 @@ def _fit_trend(mean: np.ndarray, variance: np.ndarray) -> np.ndarray | None:
     except ValueError:
         return None
     fitted[varies] = model.outputs.fitted_values
-    return fitted
-
-
-def _sum_columns(data: np.ndarray, starts: np.ndarray, indptr: np.ndarray) -> np.ndarray:
-    cumulated = np.concatenate([[0.0], np.cumsum(data, dtype=np.float64)])
-    return cumulated[indptr[1:]] - cumulated[starts]
+    return fitted if np.isfinite(fitted).all() else None
