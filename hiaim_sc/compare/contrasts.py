@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hiaim_sc.compare.aliasing import find_aliasing
+from hiaim_sc.names import SESSION_PHASES
 from hiaim_sc.stats import ancova, hedges_g, rerandomisation_test
 from hiaim_sc.storage import generator
 
@@ -192,7 +193,7 @@ class Trial:
         counts = {design.arms[0]: outcome.n_reference, treated: outcome.n_treated}
         empty = [name for name, n in counts.items() if n == 0]
         if empty:
-            return f"no patient with a value in arm {' or '.join(empty)}"
+            return self._why_empty(place, empty)
         if sum(counts.values()) < 3:
             return "fewer than 3 patients with a value"
         if np.ptp(outcome.values) == 0:
@@ -200,6 +201,14 @@ class Trial:
         arm = pd.Series(outcome.is_treated, index=outcome.patients)
         aliased = find_aliasing(self.layout, arm, place, design.baseline)
         return f"batch aliased with {' and '.join(aliased)}" if aliased else ""
+
+    def _why_empty(self, place: Place, empty: list[str]) -> str:
+        others = [replace(place, session_phase=phase) for phase in SESSION_PHASES]
+        measured = {arm for other in others for arm in self.arms.reindex(self.at(other).index)}
+        if len(empty) == 1 and empty[0] in measured:
+            missing = f"arm {empty[0]} has values, but none at {place.session_phase}"
+            return f"contrast mixes session phases: {missing}"
+        return f"no patient with a value in arm {' or '.join(empty)}"
 
     def _why_no_p(self, fit: Ancova, outcome: Outcome) -> str:
         least = self.config.options.compare.min_patients_per_arm

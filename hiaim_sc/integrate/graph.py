@@ -121,8 +121,8 @@ def draw_graph(weights: sp.csr_matrix, coordinates: np.ndarray, seed: int) -> np
 
     a, b = find_ab_params(_SPREAD, _MIN_DISTANCE)
     start = coordinates[:, :2].astype(np.float32)
-    largest = float(np.abs(start).max())
-    start = start * np.float32(_INITIAL_EXTENT / largest if largest > 0 else 1.0)
+    extent = float(np.max(np.abs(start)))
+    start *= _INITIAL_EXTENT / extent if extent > 0 else 0.0
     found, _ = simplicial_set_embedding(
         data=coordinates,
         graph=weights.tocoo(),
