@@ -30,7 +30,7 @@ _KINDS: Final = {
     "difference": "Difference of means",
 }
 _WIDEST: Final = 64.0
-_COLUMNS: Final = (0.02, 0.34, 0.90)
+_COLUMNS: Final = (0.02, 0.30, 0.80)
 
 
 @styled
@@ -55,7 +55,7 @@ def forest(comparisons: pd.DataFrame) -> Figure:
     ]
     groups = [(kind, members) for kind, members in groups if members]
     sizes = [len(members) + 1.6 for _, members in groups]
-    figure = new_figure(height=0.9 + 0.34 * sum(sizes), width=11.0)
+    figure = new_figure(height=1.1 + 0.34 * sum(sizes), width=12.0)
     panels = figure.subplots(
         len(groups), 2, squeeze=False, height_ratios=sizes, width_ratios=(1.2, 1)
     )
@@ -192,6 +192,6 @@ def _per_arm(row: dict[str, Any]) -> str:
 def _head_columns(axes: Axes, rows: list[dict[str, Any]]) -> None:
     pairs = {split_contrast(str(row["contrast"])) for row in rows}
     treated, reference = pairs.pop() if len(pairs) == 1 else ("treated", "reference")
-    heads = (f"patients\n{treated} / {reference}", "estimate (95 % interval)", "p")
+    heads = (f"patients\n{treated} /\n{reference}", "estimate (95 % interval)", "p")
     for x, head in zip(_COLUMNS, heads, strict=True):
         axes.text(x, 1.02, head, transform=axes.transAxes, va="bottom", color=MUTED, fontsize=8)
