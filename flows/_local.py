@@ -23,7 +23,6 @@ from flows._server import wait_for_task_runs as drain
 from hiaim_sc.errors import HiaimError
 
 if TYPE_CHECKING:
-
     from flows._profile import Profile
     from flows.study import StudyResult
 

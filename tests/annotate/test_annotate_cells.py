@@ -23,6 +23,8 @@ KINDS = {
     "mono": "S100A8 S100A9 FCN1 VCAN CD14 LYZ",
     "epi": "EPCAM CLDN7 KRT8 KRT18 KRT19",
     "fib": "COL1A1 COL1A2 LUM DCN COL6A2 SPARC",
+    "bare": "CD3D CD3E CD3G CD2 TRAC",
+    "red": "HBB HBA1 HBA2",
     "none": "",
 }
 COARSE = {
@@ -36,18 +38,27 @@ COARSE = {
     "mono": "myeloid",
     "epi": "epithelial",
     "fib": "stroma",
+    "bare": "T",
+    "red": "other",
     "none": "unassigned",
 }
 OTHER = [f"GENE{i:03d}" for i in range(150)]
 RECEPTOR = ["library_id", "cell_barcode", "chain_pairing", "receptor_subtype", "invariant"]
 
 
-def build(kinds, *, receptors=(), genes=None, seed=1):
+def nearest(points, k):
+    """Each point's k nearest others, by comparing all with all."""
+    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(distance, np.inf)
+    return np.argsort(distance, axis=1)[:, : min(k, max(len(points) - 1, 0))]
+
+
+def build(kinds, *, receptors=(), genes=None, seed=1, panel=None, low=0.02):
     """Cells of the given kinds and their annotation; kinds lie apart in the embedding."""
-    panel = read_panel(None)
+    panel = read_panel(None) if panel is None else panel
     names = [g for g in sorted(set(panel["gene"])) if genes is None or g in genes] + OTHER
     rng = np.random.default_rng(seed)
-    mean = np.full((len(kinds), len(names)), 0.02)
+    mean = np.full((len(kinds), len(names)), low)
     mean[:, -len(OTHER) :] = 0.4
     for row, kind in enumerate(kinds):
         for gene in KINDS[kind].split():
@@ -64,9 +75,8 @@ def build(kinds, *, receptors=(), genes=None, seed=1):
     embedding = anndata.AnnData(X=None, obs=obs[["library_id", "cell_barcode"]].copy())
     order = {kind: i for i, kind in enumerate(KINDS)}
     place = np.array([order[kind] for kind in kinds], dtype=float)
-    embedding.obsm["X_pca_harmony"] = np.column_stack(
-        [place * 50, rng.normal(size=len(kinds))]
-    ).astype(np.float32)
+    points = np.column_stack([place * 50, rng.normal(size=len(kinds))])
+    embedding.uns["neighbours"] = {"indices": nearest(points, 5)}
     embedding.obs["leiden"] = [str(order[kind]) for kind in kinds]
     chains = pd.DataFrame(
         [("L1", f"C{i:04d}", pairing, subtype, name) for i, pairing, subtype, name in receptors],
@@ -108,12 +118,68 @@ def test_a_receptor_pair_makes_a_t_cell_of_an_nk_cell_and_an_ambiguous_one_of_a_
     assert (found["cell_type_coarse"].iloc[1:30] == "NK").all()
 
 
-def test_one_chain_decides_only_where_markers_do_not():
+def test_one_chain_decides_where_markers_do_not_but_makes_no_t_cell_of_a_b_cell():
     found = build(
-        ["dim"] * 30 + ["none"] * 30,
-        receptors=[(0, "orphan VDJ", "TRA+TRB", ""), (30, "orphan VDJ", "TRA+TRB", "")],
+        ["b"] * 30 + ["none"] * 30,
+        receptors=[(0, "orphan VJ", "TRA+TRB", ""), (30, "orphan VJ", "TRA+TRB", "")],
     )
-    assert list(found["cell_type_coarse"].iloc[[0, 30]]) == ["NK", "T"]
+    assert list(found["cell_type_coarse"].iloc[[0, 30]]) == ["B", "T"]
+
+
+def test_one_chain_on_an_nk_cell_is_ambient_unless_cd3_may_be_there():
+    chains = [(i, "orphan VDJ", "TRA+TRB", "") for i in range(30)]
+    kinds = ["dim"] * 60
+    clean = build(kinds, receptors=chains, low=0.0)["cell_type_coarse"]
+    assert (clean == "NK").all()
+    unmeasured = set(read_panel(None)["gene"]) - {"CD3D", "CD3E", "CD3G", "TRAC"}
+    blind = build(kinds, receptors=chains, low=0.0, genes=unmeasured)["cell_type_coarse"]
+    assert (blind.iloc[:30] == "T").all()
+    assert (blind.iloc[30:] == "NK").all()
+
+
+def test_a_cell_type_of_which_one_gene_was_measured_is_not_called():
+    genes = set(read_panel(None)["gene"]) - {"HBA1", "HBA2"}
+    found = build(["red"] * 40, genes=genes)
+    assert set(found["cell_type_coarse"]) == {"unassigned"}
+    assert set(build(["red"] * 40)["cell_type"]) == {"erythrocyte"}
+
+
+def test_a_receptor_that_contradicts_the_markers_is_not_outvoted_by_the_cluster():
+    found = build(["epi"] * 40, receptors=[(3, "single pair", "TRA+TRB", "")])
+    assert found["cell_type_coarse"].iloc[3] == "ambiguous"
+    assert (found["cell_type_coarse"].drop(3) == "epithelial").all()
+
+
+def test_an_orphan_gamma_or_delta_chain_does_not_name_the_lineage():
+    found = build(["cd8"] * 40, receptors=[(0, "orphan VJ", "TRG+TRD", "")])
+    assert found["cell_type_lineage"].iloc[0] == "CD8"
+
+
+def test_t_cells_without_cd4_and_cd8_are_just_t_cells():
+    found = build(["bare"] * 40, low=0.0)
+    assert set(found["cell_type_lineage"]) == {"T"}
+    assert set(found["cell_type"]) == {"T"}
+
+
+def test_a_small_panel_of_ones_own_is_enough():
+    panel = read_panel(None).query("cell_type in ('T', 'B')")
+    found = build(["cd8"] * 20 + ["b"] * 20, panel=panel)
+    assert (found["cell_type_coarse"] == found["kind"].map(COARSE)).all()
+
+
+@pytest.mark.parametrize("n_cells", [0, 1, 3])
+def test_few_cells_have_a_row_each(n_cells):
+    found = build(["b"] * n_cells)
+    assert list(found["cell_barcode"]) == [f"C{i:04d}" for i in range(n_cells)]
+    assert (found["cell_type_coarse"] == "B").all()
+
+
+def test_another_order_of_the_tables_changes_no_label():
+    kinds = ["cd8"] * 15 + ["dim"] * 15
+    chains = [(i, "single pair", "TRA+TRB", "") for i in (0, 1, 17)]
+    pd.testing.assert_frame_equal(
+        build(kinds, receptors=chains), build(kinds, receptors=chains[::-1])
+    )
 
 
 def test_invariant_and_gamma_delta_receptors_name_the_lineage():
