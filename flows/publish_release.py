@@ -119,6 +119,7 @@ def _manifest(
     comparison = json.loads(
         (run.store.folder(keys["comparisons"]) / "artefact.json").read_text(encoding="utf-8")
     )
+    blinded = comparison["recipe"]["inputs"]["allocation"] == "blinded"
     versions: dict[str, str] = {}
     for stage in STAGES:
         versions |= code_of(stage)[1]
@@ -126,8 +127,8 @@ def _manifest(
         "release_id": release_id,
         "study": run.study.config.study,
         "started": started.isoformat(timespec="seconds"),
-        "blinded": comparison["recipe"]["inputs"]["allocation"] == "blinded",
-        "inputs": _inputs(run),
+        "blinded": blinded,
+        "inputs": _inputs(run, blinded=blinded),
         "config": config,
         "plan_hash": digest_value(config["analysis_plan"]),
         "code": {
@@ -145,10 +146,15 @@ def _manifest(
     }
 
 
-def _inputs(run: StudyRun) -> dict[str, str]:
-    """Digest of every input file, by its path in the study folder where it lies there."""
+def _inputs(run: StudyRun, *, blinded: bool) -> dict[str, str]:
+    """Digest of every input file, by its path in the study folder where it lies there.
+
+    A blinded run leaves the allocation closed, and out: a digest of few labels can be guessed.
+    """
     folder = run.study.folder
+    sealed = run.study.allocation_file() if blinded else None
     files = sorted(path for path in folder.glob("*") if path.suffix in {".tsv", ".yaml"})
+    files = [path for path in files if path != sealed]
     for name in run.study.delivered_libraries():
         entry = run.study.library_files(name)
         files += [path for path in (entry.gex, entry.vdj, entry.dna_barcodes) if path]

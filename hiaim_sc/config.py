@@ -144,7 +144,7 @@ class AnnotateOptions(Model):
     min_score: Fraction = Field(0.2, description="Rank score a compartment needs.")
     min_margin: Fraction = Field(0.05, description="Lead over the runner-up; less is ambiguous.")
     min_cluster_vote: Fraction = Field(0.6, description="Share of a cluster that must agree.")
-    n_neighbors: int = Field(15, ge=1, description="Cells over which scores are smoothed.")
+    n_neighbors: int = Field(15, ge=1, description="To smooth over; at most integrate.n_neighbors.")
 
 
 class IdentityOptions(Model):

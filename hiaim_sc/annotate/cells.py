@@ -11,7 +11,8 @@ import scipy.sparse as sp
 
 from hiaim_sc.annotate.compartments import Evidence, call_compartments
 from hiaim_sc.annotate.lineages import TcellEvidence, call_lineages, call_states
-from hiaim_sc.annotate.neighbourhood import find_neighbourhood
+from hiaim_sc.annotate.neighbourhood import average_neighbourhood
+from hiaim_sc.annotate.panel import LEVELS
 from hiaim_sc.annotate.scores import score_gene_sets
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 _CELL = ["library_id", "cell_barcode"]
 _CD3 = ["CD3D", "CD3E", "CD3G", "TRAC"]
 _AGAINST = 0.5  # weight of the genes against a cell type
+# Measured genes that a cell type needs: what is left of a set by a targeted or filtered assay is
+# often one gene that others have too (HBB, TCF4). T needs one, as CD3 and TRAC are T's alone.
+_MIN_GENES = 2
 _KIND_OF_PAIRING = {
     "single pair": "pair",
     "extra VJ": "pair",
@@ -53,28 +57,30 @@ def annotate_cells(
     selected
         Counts of highly variable and panel genes.
     embedding
-        Reads ``obsm["X_pca_harmony"]`` and ``obs["leiden"]``.
+        Same cells; reads ``obs["leiden"]`` and ``uns["neighbours"]["indices"]`` (n_cells, k),
+        positions of each cell's neighbours, nearest first.
     receptors
-        Of all libraries, with ``library_id``.
+        Of all libraries: ``library_id cell_barcode chain_pairing receptor_subtype invariant``.
     clone_cells
-        Clone of each cell.
+        ``library_id cell_barcode clone_key`` of the cells that have a clone.
     panel
         As `read_panel` returns it.
     options
-        Thresholds.
+        Thresholds, and how many of the k neighbours are averaged over.
 
     Returns
     -------
     ``library_id cell_barcode leiden cell_type cell_type_lineage cell_type_coarse cell_type_score
     cell_type_evidence``, in the order of ``selected``.
     """
-    smooth = find_neighbourhood(embedding.obsm["X_pca_harmony"], options.n_neighbors)
+    smooth = average_neighbourhood(embedding.uns["neighbours"]["indices"], options.n_neighbors)
     known = _Markers.of(selected, panel, smooth)
     receptor, invariant, clone = _join_receptors(selected.obs, receptors, clone_cells)
     leiden = embedding.obs["leiden"].astype(str).to_numpy(dtype=object)
-    cd3 = known.detected.reindex(columns=_CD3).max(axis=1).to_numpy()
+    cd3 = known.counts.reindex(columns=_CD3)
+    may_have_cd3 = ((cd3 > 0).any(axis=1) | cd3.isna().all(axis=1)).to_numpy()
     found = call_compartments(
-        Evidence(known.scores["compartment"], cd3, receptor, leiden), smooth, options
+        Evidence(known.scores["compartment"], may_have_cd3, receptor, leiden), smooth, options
     )
     coarse = found["coarse"].to_numpy(dtype=object)
     further = pd.concat([known.scores["lineage"], known.scores["state"]], axis=1)
@@ -113,7 +119,7 @@ class _Markers:
         found = pd.DataFrame(of_panel.toarray(), columns=names)
         shares = (smooth @ (of_panel > 0).astype(float)).toarray()
         scores = {
-            level: _score_level(counts, columns, rows) for level, rows in panel.groupby("level")
+            level: _score_level(counts, columns, panel[panel["level"] == level]) for level in LEVELS
         }
         return cls(found, pd.DataFrame(shares, columns=names), scores)
 
@@ -138,14 +144,20 @@ def _score_level(
         for (name, sign), rows in panel.groupby(["cell_type", "sign"])
     }
     scores = score_gene_sets(
-        counts, {f"{name}|{sign}": genes for (name, sign), genes in sets.items()}
+        counts,
+        {
+            f"{name}|{sign}": genes
+            for (name, sign), genes in sets.items()
+            if sign < 0 or name == "T" or len(genes) >= _MIN_GENES
+        },
     )
     zero = np.zeros(counts.shape[0])
     return pd.DataFrame(
         {
             name: scores.get(f"{name}|1", zero) - _AGAINST * scores.get(f"{name}|-1", zero)
             for name in sorted({name for name, _ in sets})
-        }
+        },
+        index=range(counts.shape[0]),
     )
 
 
@@ -156,7 +168,9 @@ def _join_receptors(
     key = pd.MultiIndex.from_frame(cells[_CELL].astype(str))
     known = receptors.set_index(_CELL).reindex(key)
     kind = known["chain_pairing"].map(_KIND_OF_PAIRING)
-    kind = kind.where(known["receptor_subtype"] != "TRG+TRD", "gd").fillna("")
+    is_gd = known["receptor_subtype"] == "TRG+TRD"
+    kind = kind.mask(is_gd & (kind == "pair"), "gd").mask(is_gd & (kind == "chain"), "gd chain")
+    kind = kind.fillna("")
     clone = clone_cells.set_index(_CELL)["clone_key"].reindex(key)
     return (
         kind.to_numpy(dtype=object),

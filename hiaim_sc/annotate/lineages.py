@@ -11,11 +11,11 @@ import pandas as pd
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
-# Copies beyond this in one cell say no more: it is still one cell.
-_CAP = 3.0
-# Counts over clone and neighbourhood below which CD4 and CD8 cannot be told apart.
-_MIN_POOLED = 1.0
-# CD4 messages are fewer per cell than CD8 ones, and CD8 ones leak less into CD4 cells.
+# Votes over cell, clone and neighbourhood: fewer do not tell CD4 and CD8 apart.
+_MIN_POOLED = 0.5
+# Lead of one over the other, as share of both together: five to three.
+_MIN_LEAD = 0.25
+# CD4 messages are fewer than CD8 ones: more CD4 cells show none and have no vote.
 _CD4_WEIGHT = 1.5
 # The average neighbour counts as this many cells beside the cell's own clone.
 _NEAR = 5.0
@@ -57,22 +57,27 @@ class TcellEvidence:
 def call_lineages(coarse: np.ndarray, evidence: TcellEvidence, smooth: sp.csr_matrix) -> np.ndarray:
     """Lineage of each cell: the compartment, or within T one of CD4 CD8 Treg gd MAIT iNKT.
 
-    CD8A and CD8B counts are weighed against CD4 and CD40LG counts summed over the cell's T-cell
-    neighbours and its clone, since CD4 is often not detected in a single cell; a clone is one
-    lineage. MAIT and iNKT go by the receptor. Gamma-delta needs CD3 (it is a T cell already), no
-    alpha-beta receptor and a gamma-delta V gene: TRDC alone is expressed by NK cells.
+    Every T cell has one vote, which its copies of CD8A and CD8B and of CD4 and CD40LG share, so
+    that neither depth nor the more abundant CD8 decides. Votes are pooled over the cell itself, its
+    clone and its T-cell neighbours, since CD4 is often not detected in a single cell; without a
+    lead of one over the other the lineage is just T. A clone is one lineage. MAIT and iNKT go by
+    the receptor. Gamma-delta needs CD3 (it is a T cell already), no alpha-beta receptor and a
+    gamma-delta V gene: TRDC alone is expressed by NK cells.
     """
     is_t = coarse == "T"
     lineage = coarse.astype(object).copy()
-    cd8 = _pooled(evidence, ("CD8A", "CD8B"), is_t, smooth)
-    cd4 = _CD4_WEIGHT * _pooled(evidence, ("CD4", "CD40LG"), is_t, smooth)
-    known = is_t & (cd8 + cd4 >= _MIN_POOLED)
+    copies8, copies4 = _copies(evidence, ("CD8A", "CD8B")), _copies(evidence, ("CD4", "CD40LG"))
+    one = np.maximum(copies8 + copies4, 1.0)
+    cd8 = _pool(is_t * copies8 / one, evidence.clone, is_t, smooth)
+    cd4 = _CD4_WEIGHT * _pool(is_t * copies4 / one, evidence.clone, is_t, smooth)
+    both = cd8 + cd4
+    known = is_t & (both >= _MIN_POOLED) & (np.abs(cd8 - cd4) >= _MIN_LEAD * both)
     lineage[known] = np.where(cd8 > cd4, "CD8", "CD4")[known]
     lineage = _one_per_clone(lineage, evidence.clone)
-    is_treg = (lineage == "CD4") & (evidence.scores["Treg"].to_numpy() >= _MIN_TREG_SCORE)
+    is_treg = (lineage == "CD4") & (_score(evidence.scores, "Treg") >= _MIN_TREG_SCORE)
     lineage[is_treg & (_share(evidence, ("FOXP3",)) >= _MIN_DETECTED)] = "Treg"
-    no_receptor = is_t & (evidence.receptor == "")
-    mait = no_receptor & (evidence.scores["MAIT"].to_numpy() >= _MIN_MAIT_SCORE)
+    no_receptor = is_t & np.isin(evidence.receptor, ("", "gd chain"))
+    mait = no_receptor & (_score(evidence.scores, "MAIT") >= _MIN_MAIT_SCORE)
     lineage[mait & (_share(evidence, ("SLC4A10",)) >= _MIN_DETECTED)] = "MAIT"
     has_gd_v = _share(evidence, _GD_VARIABLE) >= _MIN_DETECTED
     has_constant = _share(evidence, ("TRDC",)) >= _MIN_DETECTED
@@ -91,25 +96,31 @@ def call_states(
     label = fine.astype(object).copy()
     is_t, is_nk = coarse == "T", coarse == "NK"
     label[is_t] = [names.get(name, name) for name in lineage[is_t]]
-    bright, dim = scores["NK CD56bright"].to_numpy(), scores["NK CD56dim"].to_numpy()
+    bright, dim = _score(scores, "NK CD56bright"), _score(scores, "NK CD56dim")
     label[is_nk] = np.where(bright > dim, "NK CD56bright", "NK CD56dim")[is_nk]
-    cycling = scores["proliferating"].to_numpy() >= _MIN_STATE_SCORE
+    cycling = _score(scores, "proliferating") >= _MIN_STATE_SCORE
     label[is_t & cycling] = "proliferating T"
     label[is_nk & cycling] = "proliferating NK"
     return label
 
 
-def _pooled(
-    evidence: TcellEvidence, symbols: tuple[str, ...], is_t: np.ndarray, smooth: sp.csr_matrix
+def _score(scores: pd.DataFrame, name: str) -> np.ndarray:
+    """Scores of a cell type, 0 where the panel has none."""
+    return scores[name].to_numpy() if name in scores else np.zeros(len(scores))
+
+
+def _copies(evidence: TcellEvidence, symbols: tuple[str, ...]) -> np.ndarray:
+    present = [symbol for symbol in symbols if symbol in evidence.counts]
+    return evidence.counts[present].sum(axis=1).to_numpy(dtype=float)
+
+
+def _pool(
+    votes: np.ndarray, clone: np.ndarray, is_t: np.ndarray, smooth: sp.csr_matrix
 ) -> np.ndarray:
-    own = np.zeros(len(is_t))
-    for symbol in symbols:
-        if symbol in evidence.counts:
-            own += evidence.counts[symbol].to_numpy()
-    own = np.where(is_t, np.minimum(own, _CAP), 0.0)
-    near = smooth @ own / np.maximum(smooth @ is_t.astype(float), 1e-9)
-    clone = pd.Series(own).groupby(evidence.clone).transform("sum").to_numpy()
-    return own + _NEAR * near + np.where(evidence.clone >= 0, clone - own, 0.0)
+    """Votes of the cell itself, the rest of its clone and, on average, its T-cell neighbours."""
+    near = smooth @ votes / np.maximum(smooth @ is_t.astype(float), 1e-9)
+    of_clone = pd.Series(votes).groupby(clone).transform("sum").to_numpy()
+    return votes + _NEAR * near + np.where(clone >= 0, of_clone - votes, 0.0)
 
 
 def _one_per_clone(lineage: np.ndarray, clone: np.ndarray) -> np.ndarray:

@@ -6,27 +6,22 @@ import numpy as np
 import scipy.sparse as sp
 
 
-def find_neighbourhood(coordinates: np.ndarray, n_neighbors: int) -> sp.csr_matrix:
+def average_neighbourhood(indices: np.ndarray, n_neighbors: int) -> sp.csr_matrix:
     """Averaging matrix over each cell and its neighbours, (n_cells, n_cells); rows sum to 1.
 
     Parameters
     ----------
-    coordinates
-        (n_cells, n_dims).
+    indices
+        (n_cells, k) positions of each cell's neighbours, nearest first, the cell itself not among
+        them. The embedding has found them already; a second search would cost as much again.
     n_neighbors
-        Neighbours beside the cell itself; fewer where there are fewer cells.
+        How many of the k count beside the cell itself; fewer where there are fewer.
     """
-    import faiss
-
-    n_cells = len(coordinates)
-    k = min(n_neighbors + 1, n_cells)
-    if k < 1:
-        return sp.csr_matrix((0, 0))
-    faiss.omp_set_num_threads(1)
-    points = np.ascontiguousarray(coordinates, dtype=np.float32)
-    index = faiss.IndexFlatL2(points.shape[1])
-    index.add(points)
-    found = index.search(points, k)[1]
-    indptr = np.arange(0, n_cells * k + 1, k)
-    weights = np.full(n_cells * k, 1.0 / k)
-    return sp.csr_matrix((weights, found.ravel(), indptr), shape=(n_cells, n_cells))
+    n_cells = len(indices)
+    members = np.column_stack([np.arange(n_cells), indices[:, :n_neighbors]])
+    size = members.shape[1]
+    indptr = np.arange(0, n_cells * size + 1, size)
+    weights = np.full(members.size, 1.0 / size)
+    smooth = sp.csr_matrix((weights, members.ravel(), indptr), shape=(n_cells, n_cells))
+    smooth.sum_duplicates()  # a neighbour that was not found is the cell itself once more
+    return smooth

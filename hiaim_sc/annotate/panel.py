@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from hiaim_sc.errors import Fault, UserInputError
+from hiaim_sc.names import COARSE_OF_CELL_TYPE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,16 +45,35 @@ def read_panel(path: Path | None) -> pd.DataFrame:
         raise UserInputError(
             [Fault(name, 1, column, "", "this column is required") for column in missing]
         )
-    faults = [
-        Fault(name, line, column, value, f"one of {', '.join(allowed)}")
-        for column, allowed in (("sign", ("1", "-1")), ("level", LEVELS))
-        for line, value in enumerate(table[column], start=2)
-        if value not in allowed
-    ]
+    faults = _find_faults(name, table)
     if faults:
         raise UserInputError(faults)
     table["sign"] = table["sign"].astype("int64")
     return table[_COLUMNS].sort_values(["level", "cell_type", "sign", "gene"], ignore_index=True)
+
+
+def _find_faults(name: str, table: pd.DataFrame) -> list[Fault]:
+    vocabulary = {"sign": ("1", "-1"), "level": LEVELS}
+    faults = [
+        Fault(name, line, column, value, f"one of {', '.join(allowed)}")
+        for column, allowed in vocabulary.items()
+        for line, value in enumerate(table[column], start=2)
+        if value not in allowed
+    ]
+    known = ", ".join(COARSE_OF_CELL_TYPE)
+    is_unknown = (table["level"] == "compartment") & ~table["cell_type"].isin(COARSE_OF_CELL_TYPE)
+    faults += [
+        Fault(name, line, "cell_type", cell_type, f"one of {known}")
+        for line, cell_type, bad in zip(count(2), table["cell_type"], is_unknown, strict=False)
+        if bad
+    ]
+    twice = table.duplicated(["level", "cell_type", "gene"])
+    faults += [
+        Fault(name, line, "gene", gene, "once for a cell type")
+        for line, gene, bad in zip(count(2), table["gene"], twice, strict=False)
+        if bad
+    ]
+    return faults
 
 
 def panel_genes(features: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:

@@ -217,6 +217,17 @@ def test_reasons_for_no_p(config, n, values, reason, has_estimate):
     assert pd.isna(row["p_adj"])
 
 
+@pytest.mark.parametrize(("n_treated", "has_p"), [(3, False), (4, True), (8, True), (9, False)])
+def test_the_smaller_arm_decides_whether_there_is_a_p(make_config, n_treated, has_p):
+    cohort = Cohort()
+    cohort.strata = cohort.strata[[]]
+    treated = ["exercise"] * n_treated + ["control"] * (12 - n_treated)
+    row = cohort.compare(make_config(), arms=pd.Series(treated, index=cohort.names)).iloc[0]
+    assert (row["n_treated"], row["n_reference"]) == (n_treated, 12 - n_treated)
+    assert np.isfinite(row["estimate"])
+    assert np.isfinite(row["p_perm"]) == has_p
+
+
 def test_arm_within_strata_is_explained(config):
     cohort = Cohort()
     cohort.strata["treatment"] = cohort.arms
@@ -271,6 +282,20 @@ def test_aliasing_is_of_the_contrast_and_the_tissue_alone(make_config):
     }
 
 
+def test_batches_of_another_phase_are_of_no_concern(config):
+    cohort = Cohort()
+    layout = batches(cohort, lambda patient, visit: f"b{int(patient[1:]) // 2 % 2}")
+    # spread at rest; after the bout each arm has a batch of its own
+    bout = batches(cohort, lambda patient, visit: f"x{int(patient[1:]) % 2}")
+    both = pd.concat([layout, bout.assign(session_phase="post_bout")])
+    rest = cohort.endpoints()
+    table = cohort.compare(
+        config, pd.concat([rest, rest.assign(session_phase="post_bout")]), layout=both
+    )
+    reasons = table.set_index("session_phase")["reason_empty"].to_dict()
+    assert reasons == {"rest": "", "post_bout": "batch aliased with arm"}
+
+
 def test_a_tumour_endpoint_made_with_blood_minds_the_batches_of_blood(config):
     cohort = Cohort()
     both = [("baseline", cohort.before), ("week6", cohort.after)]
@@ -313,6 +338,21 @@ def test_a_family_of_the_plan_may_be_of_any_tissue_and_hold_measurements(make_co
     assert find_family("nexp_m", "tumor", config) == "key"
     assert find_family("flow:NK", "", config) == "key"
     assert find_family("expfrac_m", "tumor", config) == "tumour_other"
+
+
+@pytest.mark.parametrize("blinded", [True, False])
+def test_every_row_says_whether_the_arms_are_real(config, blinded):
+    cohort = Cohort()
+    table = compare_arms(
+        cohort.endpoints(),
+        cohort.arms,
+        cohort.strata,
+        config,
+        blinded=blinded,
+        layout=cohort.layout,
+    )
+    assert table["blinded"].tolist() == [blinded]
+    assert table["prespecified"].tolist() == [False]
 
 
 def test_no_endpoints_give_the_header(config):

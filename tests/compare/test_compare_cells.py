@@ -114,6 +114,15 @@ def test_a_receptor_alone_is_a_t_cell_where_gex_is_not_required(
     assert pd.isna(cells.loc["TTT", "cell_type_coarse"])
 
 
+def test_a_receptor_of_a_b_cell_alone_is_of_no_known_type(
+    cell_qc, receptors, clone_cells, cell_types
+):
+    receptors.loc[receptors["cell_barcode"] == "GGG", "receptor_type"] = "BCR"
+    cells = build(cell_qc, receptors, clone_cells, cell_types, require_gex=False)
+    assert cells.loc["GGG", "qc_pass"]
+    assert cells.loc["GGG", "cell_type_coarse"] == "unassigned"
+
+
 def test_the_order_of_rows_changes_nothing(cell_qc, receptors, clone_cells, cell_types):
     expected = build(cell_qc, receptors, clone_cells, cell_types)
     found = build(cell_qc[::-1], receptors[::-1], clone_cells[::-1], cell_types)
@@ -182,6 +191,20 @@ def test_a_library_is_counted(cell_qc):
     assert row[counts].tolist() == [200, 150, 50, 50, 0]
     assert row[["median_counts", "median_genes", "pct_mt"]].tolist() == [1000, 500, 2.0]
     assert (row["verdict"], row["reason"]) == ("pass", "")
+
+
+@pytest.mark.parametrize(
+    ("n_kept", "n_lost", "reasons"),
+    [
+        (100, 100, []),
+        (99, 0, ["only 99 cells kept (fewer than 100)"]),
+        (100, 101, ["101 of 201 cells lost"]),
+    ],
+)
+def test_the_limits_of_a_warning(cell_qc, n_kept, n_lost, reasons):
+    row = summarise(many(cell_qc, n_kept, n_lost), {"n_cells_gex": n_kept + n_lost})
+    assert row["reason"] == "; ".join(reasons)
+    assert row["verdict"] == ("warn" if reasons else "pass")
 
 
 def test_what_is_odd_about_a_library_is_a_warning(cell_qc):

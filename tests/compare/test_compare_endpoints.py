@@ -331,6 +331,15 @@ def test_measurements_are_endpoints_without_tissue(study):
     assert after["patient_id"].tolist() == ["P1"]
 
 
+def test_one_value_that_is_not_positive_keeps_an_analyte_off_the_logarithm(study):
+    values = measurements()
+    values.loc[values["visit"] == "week6", "value"] = 0.0
+    table = measure(study(measurements=values))
+    nk = table[(table["endpoint"] == "flow:NK") & table["value"].notna()]
+    assert set(nk["scale"]) == {"identity"}
+    pd.testing.assert_series_equal(nk["value_analysed"], nk["value"], check_names=False)
+
+
 def test_a_patient_who_died_has_no_measurement_for_that_reason(study):
     rows = [("P1", "baseline", "blood"), ("P2", "baseline", "blood"), ("P1", "week6", "blood")]
     inputs = study([*rows, ("P2", "week6", "blood", "died")], measurements=measurements())

@@ -102,6 +102,15 @@ def test_each_loss_has_its_reason(inputs):
     }
 
 
+def test_cells_without_a_clear_type_are_counted_by_reason(inputs):
+    expected, states, cells, clones = inputs([("ok", "blood")])
+    cells["cell_type_coarse"] = cells["cell_type_coarse"].replace("NK", "unassigned")
+    flow = count_flow(expected, states, cells.assign(qc_pass=True), clones)
+    found = flow[flow["step"] == "have a cell type"].set_index("reason")
+    assert found["n_lost"].to_dict() == {"ambiguous": 1, "unassigned": 2}
+    assert set(found["n_out"]) == {4}
+
+
 def test_the_figure_draws_the_steps_in_this_order(inputs):
     flow = count_flow(*inputs([(fate, "blood") for fate in FATES]))
     steps = tabulate_steps(flow[flow["level"] == "sample"])

@@ -145,6 +145,28 @@ def test_contamination_is_a_warning_with_its_partner():
     assert found.loc[found["verdict"] == "warn", "partner"].to_dict() == {"A1": "B2", "B2": "A1"}
 
 
+def test_contamination_from_all_of_a_patients_samples_is_no_swap():
+    overlap = overlap_of(np.array([0, 0, 0, 1, 1, 1]))
+    # together the foreign samples overlap more than the own, each of them less
+    overlap[0, 1:3] = overlap[1:3, 0] = 0.5
+    overlap[0, 3:] = overlap[3:, 0] = 0.45
+    table = check("AAABBB", overlap=overlap)
+    assert (table.loc["swap", "verdict"] == "pass").all()
+    assert table.loc[("contamination", "A1"), "verdict"] == "warn"
+
+
+def test_an_unclear_sex_does_not_tell_which_of_two_samples_moved():
+    # A3 and B3 have too few cells; of the others A2 and B1, or A1 and B2, changed places
+    depth = [100, 100, 1, 100, 100, 1]
+    counts = {"library_id": SAMPLES, "female": [0, 0, 0, 60, 0, 0], "male": [0, 0, 0, 40, 0, 0]}
+    unclear = pd.DataFrame(counts).assign(total=999)
+    swap = check("AB_AB_", depth=depth, sex_counts=unclear).loc["swap"]
+    assert (swap["verdict"] == "fail").all()
+    clear = unclear.assign(female=[0, 0, 0, 100, 0, 0], male=0)
+    swap = check("AB_AB_", depth=depth, sex_counts=clear).loc["swap"]
+    assert swap.index[swap["verdict"] == "fail"].tolist() == ["A2", "B1"]
+
+
 def test_samples_with_few_receptor_cells_are_not_judged():
     assert "swap" not in check("AABABB", depth=49).index.get_level_values("check")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import h5py
@@ -115,3 +116,7 @@ def test_a_faulty_allocation_stops_a_run_but_not_a_blinded_one(finished, hiaim, 
     comparisons = pd.read_csv(release / "tables/comparisons.tsv", sep="\t")
     assert comparisons["blinded"].all()
     assert "BLINDED" in (release / "report.html").read_text()
+    manifest = json.loads((release / "manifest.json").read_text())
+    assert manifest["blinded"]
+    assert "samples.tsv" in manifest["inputs"]
+    assert "allocation.tsv" not in manifest["inputs"]
