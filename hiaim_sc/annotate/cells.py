@@ -85,15 +85,12 @@ def annotate_cells(
     coarse = found["coarse"].to_numpy(dtype=object)
     further = pd.concat([known.scores["lineage"], known.scores["state"]], axis=1)
     smoothed = pd.DataFrame(smooth @ further.to_numpy(), columns=further.columns)
-    lineage = call_lineages(
-        coarse,
-        TcellEvidence(known.counts, known.detected, smoothed, clone, invariant, receptor),
-        smooth,
-    )
+    evidence = TcellEvidence(known.counts, known.detected, smoothed, clone, invariant, receptor)
+    lineage = call_lineages(coarse, evidence, smooth)
     table = pd.DataFrame(selected.obs[_CELL]).astype(str).reset_index(drop=True)
     table["leiden"] = leiden
     fine = found["fine"].to_numpy(dtype=object)
-    table["cell_type"] = call_states(coarse, fine, lineage, smoothed)
+    table["cell_type"] = call_states(coarse, fine, lineage, evidence)
     table["cell_type_lineage"] = lineage
     table["cell_type_coarse"] = coarse
     table["cell_type_score"] = found["score"].to_numpy()

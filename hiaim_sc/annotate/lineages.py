@@ -24,6 +24,7 @@ _MIN_STATE_SCORE = 0.3
 _MIN_TREG_SCORE = 0.15
 _MIN_MAIT_SCORE = 0.25
 _GD_VARIABLE = ("TRDV1", "TRDV2", "TRGV9")
+_CYCLE = ("MKI67", "TOP2A")
 
 
 @dataclass(frozen=True)
@@ -89,16 +90,22 @@ def call_lineages(coarse: np.ndarray, evidence: TcellEvidence, smooth: sp.csr_ma
 
 
 def call_states(
-    coarse: np.ndarray, fine: np.ndarray, lineage: np.ndarray, scores: pd.DataFrame
+    coarse: np.ndarray, fine: np.ndarray, lineage: np.ndarray, evidence: TcellEvidence
 ) -> np.ndarray:
-    """The finest label: lineages of T, CD56bright or CD56dim NK, proliferating T or NK."""
+    """The finest label: lineages of T, CD56bright or CD56dim NK, proliferating T or NK.
+
+    Proliferating needs MKI67 or TOP2A, which only cycling cells have, beside the score: what else
+    the panel has for it (STMN1, PCNA) resting T and NK cells have too.
+    """
+    scores = evidence.scores
     names = {"CD4": "CD4 T", "CD8": "CD8 T", "gd": "gd T"}
     label = fine.astype(object).copy()
     is_t, is_nk = coarse == "T", coarse == "NK"
     label[is_t] = [names.get(name, name) for name in lineage[is_t]]
     bright, dim = _score(scores, "NK CD56bright"), _score(scores, "NK CD56dim")
     label[is_nk] = np.where(bright > dim, "NK CD56bright", "NK CD56dim")[is_nk]
-    cycling = _score(scores, "proliferating") >= _MIN_STATE_SCORE
+    has_cycle_gene = _share(evidence, _CYCLE) >= _MIN_DETECTED
+    cycling = has_cycle_gene & (_score(scores, "proliferating") >= _MIN_STATE_SCORE)
     label[is_t & cycling] = "proliferating T"
     label[is_nk & cycling] = "proliferating NK"
     return label

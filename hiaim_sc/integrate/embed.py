@@ -108,9 +108,7 @@ def correct_batches(
         coordinates.astype(np.float64),
         pd.DataFrame({"batch": batch.astype(str).to_numpy()}),
         "batch",
-        nclust=min(
-            max(n_clusters, 1), _MAX_HARMONY_CLUSTERS
-        ),  # its own rule gives 0 below 15 cells
+        nclust=min(max(n_clusters, 1), _MAX_HARMONY_CLUSTERS),  # its own rule may give 0
         random_state=seed,
         verbose=False,
         ncores=1,

@@ -88,7 +88,6 @@ def _take_genes(matrix: sp.csr_matrix, counts: AnnData, gene_ids: pd.Series) -> 
         shape=(matrix.shape[1], len(gene_ids)),
     )
     block = sp.csr_matrix(matrix @ place, dtype=np.int32)
-    block.eliminate_zeros()
     block.sort_indices()
     return block
 
