@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from hiaim_sc.storage import Artefact, Look
+    from hiaim_sc.storage import Look
     from hiaim_sc.study import LibraryFiles, Study
 
     type Compute = Callable[[Sequence[StageCall]], Iterator[tuple[StageCall, float]]]
@@ -106,10 +106,6 @@ class StudyRun:
         ]
         seconds = self._seconds(what, needed)
         self.records += [_record(look, seconds.get(look.recipe.key, 0.0)) for look in looks]
-
-    def artefact(self, call: StageCall) -> Artefact:
-        """The stored result of a stage that was completed."""
-        return self.store.get(call.recipe.key)
 
     def _seconds(self, what: str, calls: Sequence[StageCall]) -> dict[str, float]:
         if self.compute is None or not calls:

@@ -14,7 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows import _inputs
 from flows import _steps as steps
+from flows._inputs import Inputs
 from hiaim_sc.config import StudyConfig
 from hiaim_sc.storage import Recipe, Store, fingerprint_code
 from hiaim_sc.storage.digests import digest_value
@@ -40,10 +42,13 @@ class Stage:
         Dotted keys of ``study.yaml`` that it depends on.
     """
 
-    step: Callable[[steps.Inputs], dict[str, Payload]]
+    step: Callable[[Inputs], dict[str, Payload]]
     packages: tuple[str, ...]
     settings: tuple[str, ...] = ()
 
+
+# What reading the inputs runs, in every stage.
+_READING = ("hiaim_sc.storage", "hiaim_sc.study.pooling")
 
 STAGES: dict[str, Stage] = {
     # one library
@@ -61,16 +66,18 @@ STAGES: dict[str, Stage] = {
     "clones": Stage(steps.clones, ("hiaim_sc.tcr",), ("options.tcr",)),
     "selected": Stage(steps.selected, ("hiaim_sc.integrate", "hiaim_sc.annotate")),
     "embedding": Stage(steps.embedding, ("hiaim_sc.integrate",), ("options.integrate",)),
-    "cell_types": Stage(steps.cell_types, ("hiaim_sc.annotate",), ("options.annotate",)),
+    "cell_types": Stage(
+        steps.cell_types, ("hiaim_sc.annotate", "hiaim_sc.tcr"), ("options.annotate",)
+    ),
     "cells": Stage(steps.cells, ("hiaim_sc.compare",), ("options.tcr.require_gex",)),
     "clone_tables": Stage(steps.clone_tables, ("hiaim_sc.tcr",), ("options.tcr", "design.visits")),
     "identity": Stage(steps.identity, ("hiaim_sc.compare",), ("options.identity",)),
-    "accounting": Stage(steps.accounting, ("hiaim_sc.compare",)),
+    "accounting": Stage(steps.accounting, ("hiaim_sc.compare", "hiaim_sc.dna_barcodes")),
     # the comparison
     "endpoints": Stage(steps.endpoints, ("hiaim_sc.compare",), ("options.compare", "design")),
     "comparisons": Stage(
         steps.comparisons,
-        ("hiaim_sc.compare",),
+        ("hiaim_sc.compare", "hiaim_sc.study"),
         ("options.compare", "design", "analysis_plan"),
     ),
 }
@@ -110,7 +117,7 @@ class StageCall:
 def execute(call: StageCall) -> None:
     """Run one stage and store its result."""
     store = Store(Path(call.store))
-    inputs = steps.Inputs(
+    inputs = Inputs(
         store=store,
         stage=call.recipe.stage,
         library_id=call.recipe.library_id,
@@ -143,9 +150,9 @@ def visible_config(stage: str, config: StudyConfig) -> dict[str, Any]:
 @cache
 def code_of(stage: str) -> tuple[str, dict[str, str]]:
     """Digest of the source a stage runs, and the versions of the libraries it uses."""
-    found = fingerprint_code(*STAGES[stage].packages)
-    source = inspect.getsource(STAGES[stage].step)
-    return digest_value([found.source, source]), found.versions
+    found = fingerprint_code(*_READING, *STAGES[stage].packages)
+    sources = [inspect.getsource(_inputs), inspect.getsource(STAGES[stage].step)]
+    return digest_value([found.source, *sources]), found.versions
 
 
 def _get(values: dict[str, Any], key: str) -> Any:

@@ -6,96 +6,16 @@ wait for scanpy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hiaim_sc.errors import HiaimError, LibraryFaultError
-from hiaim_sc.storage import Artefact, Store, generator
-from hiaim_sc.study import pool_tables
+from flows._inputs import Inputs, kept_barcodes
+from hiaim_sc.errors import LibraryFaultError
+from hiaim_sc.storage import generator
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import numpy as np
-    import pandas as pd
-
-    from hiaim_sc.config import Options, StudyConfig
     from hiaim_sc.storage import Payload
-    from hiaim_sc.study import LibraryFiles
 
 type Payloads = dict[str, Payload]
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a step may read.
-
-    Attributes
-    ----------
-    store
-        Where artefacts lie.
-    stage, library_id
-        Who is running; they seed the random numbers.
-    keys
-        Name of the input: artefact key. A library's artefact is named ``<stage>/<library_id>``.
-    config
-        The settings the stage declared.
-    files
-        The library's files, for ingest only.
-    allocation
-        The allocation, for an unblinded comparison only.
-    """
-
-    store: Store
-    stage: str
-    library_id: str | None
-    keys: dict[str, str]
-    config: StudyConfig
-    files: LibraryFiles | None = None
-    allocation: Path | None = None
-
-    @property
-    def options(self) -> Options:
-        """The options of all stages; what this stage did not declare is at its default."""
-        return self.config.options
-
-    @property
-    def library_files(self) -> LibraryFiles:
-        """The library's files; only ingest was given them."""
-        if self.files is None:
-            msg = f"stage {self.stage} was given no files"
-            raise HiaimError(msg)
-        return self.files
-
-    @property
-    def rng(self) -> np.random.Generator:
-        """Random numbers of this stage and library alone."""
-        return generator(self.stage, self.library_id or "")
-
-    def one(self, name: str) -> Artefact:
-        """The artefact of this name."""
-        return self.store.get(self.keys[name])
-
-    def table(self, name: str) -> Any:
-        """A table of the study by name, or None when the stage was given none."""
-        return self.one(name).read(name) if name in self.keys else None
-
-    def each(self, stage: str) -> dict[str, Artefact]:
-        """That stage's artefact of every library, by library_id."""
-        prefix = f"{stage}/"
-        return {
-            name.removeprefix(prefix): self.store.get(key)
-            for name, key in sorted(self.keys.items())
-            if name.startswith(prefix)
-        }
-
-    def tables(self, stage: str, name: str) -> dict[str, pd.DataFrame]:
-        """That table of every library that has it, by library_id."""
-        return {
-            library_id: artefact.read(name)
-            for library_id, artefact in self.each(stage).items()
-            if name in artefact
-        }
 
 
 def ingest(inputs: Inputs) -> Payloads:
@@ -146,9 +66,8 @@ def genes(inputs: Inputs) -> Payloads:
     """Sufficient statistics per gene over the cells that pass."""
     from hiaim_sc.integrate import summarise_genes
 
-    cells = inputs.one("qc").read("cell_qc")
-    kept = cells.loc[cells["qc_pass"], "cell_barcode"]
-    return {"gene_stats": summarise_genes(inputs.one("ingest").read("counts"), list(kept))}
+    kept = kept_barcodes(inputs.one("qc").read("cell_qc"))
+    return {"gene_stats": summarise_genes(inputs.one("ingest").read("counts"), kept)}
 
 
 def specificity(inputs: Inputs) -> Payloads:
@@ -194,16 +113,11 @@ def selected(inputs: Inputs) -> Payloads:
     cells = inputs.tables("qc", "cell_qc")
     batches = inputs.table("layout").set_index("library_id")["batch"]
     libraries = (
-        (name, batches[name], artefact.read("counts"), list(kept_barcodes(cells[name])))
+        (name, batches[name], artefact.read("counts"), kept_barcodes(cells[name]))
         for name, artefact in inputs.each("ingest").items()
         if "counts" in artefact
     )
     return {"selected": gather_counts(libraries, wanted)}
-
-
-def kept_barcodes(cells: pd.DataFrame) -> pd.Series:
-    """Cell barcodes that pass QC."""
-    return cells.loc[cells["qc_pass"], "cell_barcode"]
 
 
 def embedding(inputs: Inputs) -> Payloads:
@@ -218,11 +132,12 @@ def embedding(inputs: Inputs) -> Payloads:
 def cell_types(inputs: Inputs) -> Payloads:
     """What each cell is."""
     from hiaim_sc.annotate import annotate_cells
+    from hiaim_sc.tcr import RECEPTOR_COLUMNS
 
     labels = annotate_cells(
         inputs.one("selected").read("selected"),
         inputs.one("embedding").read("embedding"),
-        pool_tables(inputs.tables("receptors", "receptors")),
+        inputs.pooled("receptors", "receptors", RECEPTOR_COLUMNS),
         inputs.one("clones").read("clone_cells"),
         inputs.table("panel"),
         inputs.options.annotate,
@@ -247,12 +162,12 @@ def cells(inputs: Inputs) -> Payloads:
 
 def clone_tables(inputs: Inputs) -> Payloads:
     """Clones per library, over visits, and shared between samples."""
-    from hiaim_sc.tcr import share_clones, tabulate_clones, track_clones
+    from hiaim_sc.tcr import RECEPTOR_COLUMNS, share_clones, tabulate_clones, track_clones
 
     all_cells = inputs.one("cells").read("cells")
     table = tabulate_clones(
         inputs.one("clones").read("clone_cells"),
-        pool_tables(inputs.tables("receptors", "receptors")),
+        inputs.pooled("receptors", "receptors", RECEPTOR_COLUMNS),
         inputs.table("layout"),
         all_cells,
     )
@@ -280,6 +195,7 @@ def identity(inputs: Inputs) -> Payloads:
 def accounting(inputs: Inputs) -> Payloads:
     """Verdict per library, what was left out and why, and the antigen calls with their clones."""
     from hiaim_sc.compare import count_flow, label_specificity, summarise_libraries
+    from hiaim_sc.dna_barcodes import SPECIFICITY_COLUMNS
 
     all_cells = inputs.one("cells").read("cells")
     states = inputs.table("library_states")
@@ -295,7 +211,7 @@ def accounting(inputs: Inputs) -> Payloads:
         all_cells,
         inputs.one("clone_tables").read("clones"),
     )
-    called = pool_tables(inputs.tables("specificity", "specificity"))
+    called = inputs.pooled("specificity", "specificity", SPECIFICITY_COLUMNS)
     return {
         "libraries_qc": libraries,
         "flow_of_samples": flow,

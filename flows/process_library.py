@@ -70,9 +70,10 @@ def _ingest_call(run: StudyRun, files: LibraryFiles) -> StageCall:
 
 
 def _fault(run: StudyRun, call: StageCall, processed: ProcessedLibraries) -> bool:
-    artefact = run.store.find(call.recipe.key)
-    if artefact is None or "fault" not in artefact:  # a dry run takes an unread library for good
-        return False
+    key = call.recipe.key
+    artefact = run.store.find(key)
+    if artefact is None or "fault" not in artefact or run.store.damage(key):
+        return False  # a dry run takes a library that it cannot judge for good
     processed.quarantined[str(call.recipe.library_id)] = artefact.read("fault")["reason"]
     return True
 

@@ -32,6 +32,27 @@ REASONS_MISSING: Final = (
 )
 LIBRARY_VERDICTS: Final = ("pass", "warn", "quarantined")
 
+# What is kept of a contig, in AIRR's names.
+CONTIG_FIELDS: Final = (
+    "locus",
+    "v_call",
+    "d_call",
+    "j_call",
+    "c_call",
+    "junction",
+    "junction_aa",
+    "productive",
+    "umi_count",
+    "consensus_count",
+)
+CONTIG_COLUMNS: Final = (
+    "cell_barcode",
+    "contig_id",
+    *CONTIG_FIELDS,
+    "is_cell",
+    "high_confidence",
+)
+
 CELL_TYPES_COARSE: Final = (
     "T",
     "NK",

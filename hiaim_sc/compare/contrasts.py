@@ -107,11 +107,11 @@ class Trial:
     layout: pd.DataFrame
 
     @cached_property
-    def values(self) -> pd.Series:
-        """Analysed value by place and patient."""
+    def values(self) -> dict[Any, pd.Series]:
+        """Analysed values by patient, sorted, of each place that has any."""
         known = self.endpoints[self.endpoints["value_analysed"].notna()]
-        found = known.set_index([*PLACE, "patient_id"])["value_analysed"].astype(float)
-        return found.sort_index()
+        known = known.set_index("patient_id").sort_index()
+        return {place: rows["value_analysed"].astype(float) for place, rows in known.groupby(PLACE)}
 
     @cached_property
     def scales(self) -> dict[str, str]:
@@ -126,9 +126,7 @@ class Trial:
 
     def at(self, place: Place) -> pd.Series:
         """Analysed value by patient, sorted; empty where nobody has one."""
-        if place.key not in self.values.index:
-            return pd.Series(dtype=float)
-        return self.values.loc[place.key]
+        return self.values.get(place.key, pd.Series(dtype=float))
 
     def outcome(self, place: Place, treated: str) -> Outcome:
         """The patients of two arms that have a value, and what they are adjusted by."""

@@ -35,7 +35,7 @@ _DOMINANCE_PRIOR: Final = 0.25
 
 def call_specificity(
     antigen_counts: AnnData,
-    antigens: pd.DataFrame,
+    antigens: pd.DataFrame | None,
     receptors: pd.DataFrame | None,
     options: DnaBarcodeOptions,
 ) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def call_specificity(
         Cells x dna_barcodes of one library, controls among them.
     antigens
         `dna_barcode`, and where known `hla` and `is_control`. A dna_barcode without a row is an
-        antigen of unknown HLA.
+        antigen of unknown HLA; None when nothing is known of any.
     receptors
         Receptors of the library, or None: they only tell how many cells of the same receptor agree.
     options
@@ -126,9 +126,10 @@ def beam_score(
     return 100 * beta.sf(_SCORE_SHARE, np.add(antigen_umi, 1), np.add(control_umi, 3))
 
 
-def _describe_panel(antigen_counts: AnnData, antigens: pd.DataFrame) -> pd.DataFrame:
+def _describe_panel(antigen_counts: AnnData, antigens: pd.DataFrame | None) -> pd.DataFrame:
     """`hla` and `is_control` of each dna_barcode, in the order of the counts."""
-    given = antigens.reindex(columns=["dna_barcode", "hla", "is_control"])
+    given = pd.DataFrame() if antigens is None else antigens
+    given = given.reindex(columns=["dna_barcode", "hla", "is_control"])
     given = given.drop_duplicates("dna_barcode").set_index("dna_barcode")
     given = given.reindex(antigen_counts.var_names)
     is_control = given["is_control"].astype("str").str.lower().isin(("true", "yes", "1"))

@@ -11,27 +11,12 @@ import pandas as pd
 
 from hiaim_sc.errors import LibraryFaultError
 from hiaim_sc.ingest._files import read_text
+from hiaim_sc.names import CONTIG_COLUMNS
 from hiaim_sc.study.species import BCR_LOCI, TCR_LOCI
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CONTIG_COLUMNS = (
-    "cell_barcode",
-    "contig_id",
-    "locus",
-    "v_call",
-    "d_call",
-    "j_call",
-    "c_call",
-    "junction",
-    "junction_aa",
-    "productive",
-    "umi_count",
-    "consensus_count",
-    "is_cell",
-    "high_confidence",
-)
 # Cell Ranger's name -> AIRR's. Its `cdr3` runs from C to F/W: that is the junction.
 _FROM_CELL_RANGER = {
     "barcode": "cell_barcode",

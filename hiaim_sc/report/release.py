@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hiaim_sc.names import RELEASE_TABLES
+from hiaim_sc.names import CONTIG_COLUMNS, RELEASE_TABLES
 from hiaim_sc.report.figures import draw_figures, tabulate_points, write_figure
 from hiaim_sc.report.html import ReportData, render_report
 from hiaim_sc.report.objects import build_cohort_object, write_airr, write_cellxgene, write_cohort
@@ -142,7 +142,7 @@ def _write_exports(
     folder: Path, source: ReleaseSource, tables: Mapping[str, pd.DataFrame], embedding: AnnData
 ) -> None:
     cells = tables["cells"]
-    contigs = pool_tables(source.each("ingest", "contigs"))
+    contigs = pool_tables(source.each("ingest", "contigs"), CONTIG_COLUMNS)
     clone_cells = source.cohort["clones"].read("clone_cells")
     names = cells["library_id"] + "_" + cells["cell_barcode"]
     has_receptor = cells["chain_pairing"].notna().to_numpy()

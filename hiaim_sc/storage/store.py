@@ -53,10 +53,6 @@ class Artefact:
             raise DamagedArtefactError(msg)
         return read_payload(self.folder / self.files[name])
 
-    def read_or_none(self, name: str) -> Any:
-        """Read one payload, or None when the artefact has none of that name."""
-        return self.read(name) if name in self.files else None
-
 
 @dataclass(frozen=True)
 class Look:
@@ -88,12 +84,17 @@ class Store:
         return self.root / "artefacts" / key[:2] / key
 
     def find(self, key: str) -> Artefact | None:
-        """The artefact of this key, or None; its files are not read."""
+        """The artefact of this key, or None where there is none that reads as one.
+
+        Its files are not read: `damage` does that.
+        """
         manifest = self.folder(key) / _MANIFEST
-        if not manifest.is_file():
+        try:
+            files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+            names = {name: str(entry["file"]) for name, entry in files.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-        return Artefact(key, manifest.parent, {n: entry["file"] for n, entry in files.items()})
+        return Artefact(key, manifest.parent, names)
 
     def get(self, key: str) -> Artefact:
         """The artefact of this key; `DamagedArtefactError` when it is not there."""
@@ -112,7 +113,7 @@ class Store:
                 path = folder / entry["file"]
                 if not path.is_file() or digest_file(path) != entry["sha256"]:
                     return str(entry["file"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return _MANIFEST
         return None
 

@@ -10,9 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def pool_tables(
-    tables: Mapping[str, pd.DataFrame], columns: Sequence[str] = ("cell_barcode",)
-) -> pd.DataFrame:
+def pool_tables(tables: Mapping[str, pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
     """One table of all libraries, with ``library_id`` first, libraries in the order of their ids.
 
     Parameters

@@ -4,10 +4,11 @@ from hiaim_sc.tcr.airr import build_airr, rearrangements
 from hiaim_sc.tcr.clone_table import tabulate_clones
 from hiaim_sc.tcr.clones import define_clones
 from hiaim_sc.tcr.pooling import pool_receptors
-from hiaim_sc.tcr.receptors import call_receptors
+from hiaim_sc.tcr.receptors import RECEPTOR_COLUMNS, call_receptors
 from hiaim_sc.tcr.tables import alias_clones, share_clones, track_clones
 
 __all__ = [
+    "RECEPTOR_COLUMNS",
     "alias_clones",
     "build_airr",
     "call_receptors",

@@ -7,21 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from hiaim_sc.names import CONTIG_FIELDS
+
 if TYPE_CHECKING:
     from anndata import AnnData
 
-_FIELDS = (
-    "locus",
-    "v_call",
-    "d_call",
-    "j_call",
-    "c_call",
-    "junction",
-    "junction_aa",
-    "productive",
-    "umi_count",
-    "consensus_count",
-)
 # Required by the AIRR rearrangement schema; contig tables of Cell Ranger hold no alignments.
 _REQUIRED_EMPTY = (
     "sequence",
@@ -65,7 +55,7 @@ def build_airr(contigs: pd.DataFrame, obs: pd.DataFrame) -> AnnData:
     chains = contigs.assign(position=position)[position >= 0]
     chains = chains.sort_values(["position", "contig_id"])
     n_chains = np.bincount(chains["position"], minlength=len(obs))
-    columns = {name: _as_array(chains[name]) for name in _FIELDS}
+    columns = {name: _as_array(chains[name]) for name in CONTIG_FIELDS}
     records = ak.unflatten(ak.zip(columns, depth_limit=1), n_chains)
     return AnnData(X=None, obs=obs, obsm={"airr": records})
 
@@ -105,7 +95,7 @@ def rearrangements(contigs: pd.DataFrame, clone_cells: pd.DataFrame) -> pd.DataF
             "cell_id": table["library_id"] + "_" + table["cell_barcode"],
             "clone_id": table["clone_key"],
             "rev_comp": False,
-            **{name: table[name] for name in _FIELDS},
+            **{name: table[name] for name in CONTIG_FIELDS},
             **dict.fromkeys(_REQUIRED_EMPTY, ""),
         }
     )

@@ -37,7 +37,8 @@ def pool_receptors(
         {
             name: table.loc[table["predicted_doublet"], ["cell_barcode"]]
             for name, table in cell_qc.items()
-        }
+        },
+        ["cell_barcode"],
     )
     is_flagged = pd.MultiIndex.from_frame(pooled[cells]).isin(
         pd.MultiIndex.from_frame(flagged[cells])

@@ -14,7 +14,7 @@ from hiaim_sc.ingest import read_library
 from hiaim_sc.integrate import embed, gather_counts, select_features, summarise_genes
 from hiaim_sc.qc import assess_cells
 from hiaim_sc.study import pool_tables, read_study
-from hiaim_sc.tcr import call_receptors, define_clones, pool_receptors
+from hiaim_sc.tcr import RECEPTOR_COLUMNS, call_receptors, define_clones, pool_receptors
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
 OPTIONS = Options.model_validate({"integrate": {"umap": False}})
@@ -57,7 +57,7 @@ def annotate_study(folder):
         kept = list(cells[name].loc[cells[name]["qc_pass"], "cell_barcode"])
         libraries.append((name, batches[name], data.counts, kept))
     clones = define_clones(pool_receptors(receptors, cells, layout), options.tcr)
-    return annotate(libraries, pool_tables(receptors), clones)
+    return annotate(libraries, pool_tables(receptors, RECEPTOR_COLUMNS), clones)
 
 
 @pytest.fixture(scope="module")

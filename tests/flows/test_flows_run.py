@@ -57,7 +57,7 @@ def test_only_what_is_not_in_the_store_is_computed(store):
         ("L1", "reused", "nothing changed", 0.0),
         ("L2", "recomputed", "first run", 0.5),
     ]
-    assert again.artefact(calls[1]).read("result") == {"title": "qc L2"}
+    assert again.store.get(calls[1].recipe.key).read("result") == {"title": "qc L2"}
 
 
 def test_a_dry_run_writes_nothing_and_knows_the_same_keys(store, tmp_path):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+
 import pytest
 
+from flows import _steps
 from flows._stages import STAGES, code_of, settings_of, visible_config
 from hiaim_sc.config import StudyConfig
 from hiaim_sc.storage import fingerprint_code
@@ -45,3 +49,19 @@ def test_code_differs_between_stages_and_names_its_libraries():
     assert source != code_of("receptors")[0]
     assert "python" in versions
     assert "numpy" in versions
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_all_code_that_a_step_calls_is_in_the_stages_digest(stage):
+    """Its imports are of packages that the stage names; of its own module it uses itself only."""
+    step = STAGES[stage].step
+    imported = set(re.findall(r"from (hiaim_sc\.\w+) import", inspect.getsource(step)))
+    assert imported <= set(STAGES[stage].packages)
+    called = inspect.getclosurevars(step).globals.values()
+    assert not [found for found in called if getattr(found, "__module__", "") == _steps.__name__]
+
+
+def test_the_digest_moves_with_the_reading_of_inputs(monkeypatch):
+    before = code_of.__wrapped__("receptors")
+    monkeypatch.setattr(inspect, "getsource", lambda found: f"changed {found.__name__}")
+    assert code_of.__wrapped__("receptors") != before

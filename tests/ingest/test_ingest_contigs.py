@@ -9,7 +9,8 @@ import pytest
 
 from hiaim_sc.errors import LibraryFaultError
 from hiaim_sc.ingest import read_contigs
-from hiaim_sc.ingest.contigs import CONTIG_COLUMNS, drop_contigs
+from hiaim_sc.ingest.contigs import drop_contigs
+from hiaim_sc.names import CONTIG_COLUMNS
 
 FIELDS = ["locus", "v_call", "j_call", "junction", "junction_aa", "umi_count", "productive"]
 

@@ -52,7 +52,7 @@ def composition(counts: pd.DataFrame, *, tissues: Sequence[str], visits: Sequenc
     heights = _row_positions(len(patients), len(visits))
     font_size = 8.0 if len(rows) <= 60 else 5.0
     for axes, tissue in zip(panels, tissues, strict=True):
-        table = found.xs(tissue, level="tissue") if _has(found, tissue) else found.iloc[:0]
+        table = found[found.index.get_level_values("tissue") == tissue].droplevel("tissue")
         table = table.reindex(pd.MultiIndex.from_tuples(rows))
         _draw_tissue(axes, table, heights, font_size=min(font_size, 6.8))
         axes.set_title(capitalise(tissue))
@@ -63,10 +63,6 @@ def composition(counts: pd.DataFrame, *, tissues: Sequence[str], visits: Sequenc
         handles, labels, loc="outside upper left", ncols=10, columnspacing=1.0, handlelength=1.2
     )
     return figure
-
-
-def _has(counts: pd.DataFrame, tissue: str) -> bool:
-    return tissue in counts.index.get_level_values("tissue")
 
 
 def _row_positions(n_patients: int, n_visits: int) -> np.ndarray:
