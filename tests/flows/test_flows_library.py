@@ -31,7 +31,8 @@ def test_status_of_a_study_whose_stored_fault_is_damaged(simulated, tmp_path, vi
     shutil.copytree(simulated, study)
     lines = (study / "libraries.tsv").read_text().splitlines(keepends=True)
     (study / "libraries.tsv").write_text("".join(lines[:2]))
-    next((study / "libraries").glob("*/*.h5")).write_bytes(b"not HDF5")
+    for path in (study / "libraries").glob("*/*.h5"):
+        path.write_bytes(b"not HDF5")
     store = Store(tmp_path / "store")
     run = StudyRun(read_study(study), store, NoProgress(), compute_here)
     assert len(process_libraries(run).quarantined) == 1
