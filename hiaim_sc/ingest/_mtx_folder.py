@@ -11,8 +11,10 @@ from scipy import sparse
 from scipy.io import mmread
 
 from hiaim_sc.errors import LibraryFaultError
-from hiaim_sc.ingest._files import read_bytes, read_text
+from hiaim_sc.ingest._files import read_text
 from hiaim_sc.ingest.feature_matrix import GENE_EXPRESSION, FeatureMatrix, choose_genome
+from hiaim_sc.study.file_kinds import read_all
+from hiaim_sc.study.mtx_header import find_mtx_file, genome_folders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,10 +22,13 @@ if TYPE_CHECKING:
 
 def read_mtx_folder(folder: Path, genome: str | None) -> FeatureMatrix:
     """Cells x features of a Cell Ranger folder, v2 (``genes.tsv``) or v3 (``features.tsv``)."""
-    folder = _genome_folder(folder, genome)
-    features = _read_table(_find(folder, "features.tsv", "genes.tsv"))
-    barcodes = _read_table(_find(folder, "barcodes.tsv"))
-    counts = _read_counts(_find(folder, "matrix.mtx"))
+    inside = genome_folders(folder)
+    folder = (
+        inside[""] if "" in inside else inside[choose_genome(list(inside), genome, folder.name)]
+    )
+    features = _read_table(find_mtx_file(folder, "features.tsv", "genes.tsv"))
+    barcodes = _read_table(find_mtx_file(folder, "barcodes.tsv"))
+    counts = _read_counts(find_mtx_file(folder, "matrix.mtx"))
     if counts.shape != (len(barcodes), len(features)):
         reason = (
             f"{folder.name}: matrix.mtx holds {counts.shape[0]:,} cells x {counts.shape[1]:,}"
@@ -44,26 +49,6 @@ def read_mtx_folder(folder: Path, genome: str | None) -> FeatureMatrix:
     )
 
 
-def _genome_folder(folder: Path, genome: str | None) -> Path:
-    """Cell Ranger 2 puts the files into a folder per genome."""
-    if any((folder / name).is_file() for name in ("matrix.mtx", "matrix.mtx.gz")):
-        return folder
-    available = sorted(path.parent.name for path in folder.glob("*/matrix.mtx*"))
-    if not available:
-        reason = f"{folder.name} holds no matrix.mtx or matrix.mtx.gz"
-        raise LibraryFaultError(reason)
-    return folder / choose_genome(available, genome, folder.name)
-
-
-def _find(folder: Path, *names: str) -> Path:
-    for name in names:
-        for path in (folder / f"{name}.gz", folder / name):
-            if path.is_file():
-                return path
-    reason = f"{folder.name} holds no {' or '.join(names)} (.gz or plain)"
-    raise LibraryFaultError(reason)
-
-
 def _read_table(path: Path) -> pd.DataFrame:
     text = read_text(path)
     if not text.strip():
@@ -76,7 +61,7 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 
 def _read_counts(path: Path) -> sparse.csr_matrix:
-    content = read_bytes(path)
+    content = read_all(path)
     try:
         return sparse.csr_matrix(mmread(io.BytesIO(content), spmatrix=False).T)
     except (ValueError, IndexError, TypeError, OverflowError) as error:

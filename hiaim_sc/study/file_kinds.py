@@ -52,11 +52,14 @@ def read_start(path: Path, n_bytes: int) -> bytes:
             return start
         with gzip.open(path) as unpacked:
             return unpacked.read(n_bytes)
+    except FileNotFoundError as error:
+        reason = f"{path.name} is not there ({path})"
+        raise LibraryFaultError(reason) from error
     except (OSError, EOFError, zlib.error) as error:
         reason = f"{path.name} cannot be read; it may be cut short: copy it again ({error})"
         raise LibraryFaultError(reason) from error
 
 
 def read_all(path: Path) -> bytes:
-    """The whole content of a small file, decompressed where it is gzipped."""
+    """The whole content of a file, decompressed where it is gzipped."""
     return read_start(path, -1)

@@ -21,15 +21,12 @@ def read_mtx_header(folder: Path, genome: str | None) -> MatrixHeader:
     genome
         Which genome's folder to look into, where Cell Ranger 2 wrote several.
     """
-    inside = _genome_folders(folder)
-    if not inside:
-        reason = f"{folder.name} is a folder without matrix.mtx or matrix.mtx.gz"
-        raise LibraryFaultError(reason)
+    inside = genome_folders(folder)
     chosen = genome if genome in inside else next(iter(inside))
-    sizes = {name: _read_size(_find(path, "matrix.mtx")) for name, path in inside.items()}
+    sizes = {name: _read_size(find_mtx_file(path, "matrix.mtx")) for name, path in inside.items()}
     n_features, n_cells = sizes[chosen]
-    _find(inside[chosen], "barcodes.tsv")
-    features = _find(inside[chosen], "features.tsv", "genes.tsv")
+    find_mtx_file(inside[chosen], "barcodes.tsv")
+    features = find_mtx_file(inside[chosen], "features.tsv", "genes.tsv")
     table = read_start(features, -1)
     n_rows = table.count(b"\n") + (not table.endswith(b"\n"))
     if n_rows != n_features:
@@ -49,14 +46,25 @@ def read_mtx_header(folder: Path, genome: str | None) -> MatrixHeader:
     )
 
 
-def _genome_folders(folder: Path) -> dict[str, Path]:
-    """Cell Ranger 2 has a folder per genome; a folder without a genome's name stands under ''."""
+def genome_folders(folder: Path) -> dict[str, Path]:
+    """The folder under ``""``; what Cell Ranger 2 wrote under the name of each genome.
+
+    Raises
+    ------
+    LibraryFaultError
+        When there is no matrix in it.
+    """
     if any((folder / name).is_file() for name in ("matrix.mtx", "matrix.mtx.gz")):
         return {"": folder}
-    return {path.parent.name: path.parent for path in sorted(folder.glob("*/matrix.mtx*"))}
+    found = {path.parent.name: path.parent for path in sorted(folder.glob("*/matrix.mtx*"))}
+    if not found:
+        reason = f"{folder.name} is a folder without matrix.mtx or matrix.mtx.gz"
+        raise LibraryFaultError(reason)
+    return found
 
 
-def _find(folder: Path, *names: str) -> Path:
+def find_mtx_file(folder: Path, *names: str) -> Path:
+    """The file of the first of these names that is there, gzipped or plain."""
     for name in names:
         for path in (folder / f"{name}.gz", folder / name):
             if path.is_file():
