@@ -23,12 +23,18 @@ from flows._server import wait_for_task_runs as drain
 from hiaim_sc.errors import HiaimError
 
 if TYPE_CHECKING:
+    from flows._opening import ArmsRequest
     from flows._profile import Profile
     from flows.study import StudyResult
 
 
 def run_study(
-    study: Path, *, results: Path | None, store: Path | None, profile: Profile, blinded: bool
+    study: Path,
+    *,
+    results: Path | None,
+    store: Path | None,
+    profile: Profile,
+    arms: ArmsRequest,
 ) -> StudyResult:
     """Run the study flow, let the server write everything down, say where the release is."""
     study = study.resolve()
@@ -45,7 +51,12 @@ def run_study(
 
         flow = study_flow.with_options(task_runner=process_runner(profile.n_workers))
         result = flow(
-            str(study), str(results.resolve()) if results else None, str(store), blinded=blinded
+            str(study),
+            str(results.resolve()) if results else None,
+            str(store),
+            blinded=arms.blinded,
+            unblind=arms.unblind,
+            deviation=arms.deviation,
         )
         recorded = drain(result.flow_run_id, result.n_recomputed)
         send_what_is_queued()

@@ -15,8 +15,17 @@ if TYPE_CHECKING:
     from hiaim_sc.study import Study
 
 
-def run_stages(run: StudyRun, *, blinded: bool) -> tuple[ProcessedLibraries, dict[str, str]]:
+def run_stages(
+    run: StudyRun, *, blinded: bool, prespecified: bool = False
+) -> tuple[ProcessedLibraries, dict[str, str]]:
     """Complete every stage.
+
+    Parameters
+    ----------
+    blinded
+        Leave the allocation closed.
+    prespecified
+        Whether the arms are opened under a plan that is as it was frozen.
 
     Returns
     -------
@@ -24,7 +33,8 @@ def run_stages(run: StudyRun, *, blinded: bool) -> tuple[ProcessedLibraries, dic
     """
     libraries = process_libraries(run)
     cohort = build_cohort(run, libraries)
-    return libraries, {**cohort, **compare_arms(run, libraries, cohort, blinded=blinded)}
+    compared = compare_arms(run, libraries, cohort, blinded=blinded, prespecified=prespecified)
+    return libraries, {**cohort, **compared}
 
 
 def plan_stages(study: Study, store: Store, *, blinded: bool) -> StudyRun:

@@ -252,5 +252,6 @@ def comparisons(inputs: Inputs) -> Payloads:
         inputs.config,
         blinded=inputs.allocation is None,
         layout=inputs.table("layout"),
+        prespecified=inputs.keys["plan"] == "frozen",
     )
     return {"comparisons": table}

@@ -109,7 +109,7 @@ def plan(study: StudyFolder, store: StoreOption = None, *, blinded: BlindedOptio
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913  one parameter per option of the command
     study: StudyFolder,
     results: ResultsOption = None,
     store: StoreOption = None,
@@ -121,14 +121,23 @@ def run(
     ] = None,
     *,
     blinded: BlindedOption = False,
+    unblind: Annotated[
+        bool, typer.Option("--unblind", help="Compare the arms under the frozen plan.")
+    ] = False,
+    deviation: Annotated[
+        str | None, typer.Option(help="With --unblind: why the plan is not as it was frozen.")
+    ] = None,
 ) -> None:
     """Run the whole study and write a release; what has not changed is reused.
+
+    Without a flag the arms are compared as exploration: nothing counts as prespecified.
 
     With PREFECT_API_URL set the run is recorded on that Prefect server, else on a local one that
     is started for the run. A library whose files are unusable is quarantined: the others go on,
     the release names it, and the exit code is 0.
     """
     from flows._local import run_study
+    from flows._opening import ArmsRequest, open_arms
     from flows._profile import read_profile
     from hiaim_sc.study import find_allocation_faults, read_study
 
@@ -138,7 +147,27 @@ def run(
         faults = [] if blinded else find_allocation_faults(found)
         if faults:
             raise UserInputError(faults)
-        run_study(study, results=results, store=store, profile=chosen, blinded=blinded)
+        arms = ArmsRequest(blinded=blinded, unblind=unblind, deviation=deviation)
+        open_arms(found, arms)  # refused before a server is started
+        run_study(study, results=results, store=store, profile=chosen, arms=arms)
+
+
+@app.command()
+def freeze(study: StudyFolder) -> None:
+    """Lock the analysis plan, before anybody sees the arms.
+
+    Writes STUDY/sap.lock.json: design, options and analysis_plan of study.yaml, defaults included,
+    with their hash. From then on [bold]run --unblind[/] refuses when any of them has changed,
+    unless --deviation says why.
+    """
+    from datetime import UTC, datetime
+
+    from hiaim_sc import __version__
+    from hiaim_sc.study import freeze_plan, read_study
+
+    with _faults_reported():
+        frozen = freeze_plan(read_study(study), now=datetime.now(UTC), version=__version__)
+    typer.echo(f"analysis plan {frozen.plan_hash}\nfrozen at {frozen.frozen_at}")
 
 
 @app.command()

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 
 def compare_arms(
-    run: StudyRun, libraries: ProcessedLibraries, cohort: dict[str, str], *, blinded: bool
+    run: StudyRun,
+    libraries: ProcessedLibraries,
+    cohort: dict[str, str],
+    *,
+    blinded: bool,
+    prespecified: bool,
 ) -> dict[str, str]:
     """Measure the endpoints and compare the arms.
 
@@ -21,6 +26,8 @@ def compare_arms(
     blinded
         Leave the allocation closed and compare random labels, drawn within strata. Without an
         allocation the comparison is blinded whatever is asked for.
+    prespecified
+        Whether the arms are opened under a plan that is as it was frozen.
 
     Returns
     -------
@@ -48,6 +55,7 @@ def compare_arms(
             "allocation": "blinded" if allocation is None else digest_file(allocation),
             "strata": run.value("strata", study.strata()),
             "layout": layout,
+            "plan": "frozen" if prespecified else "open",
         },
         allocation=allocation,
     )

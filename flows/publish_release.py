@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from flows._stages import STAGES, code_of
+from flows._manifest import build_manifest
 from hiaim_sc import __version__
-from hiaim_sc.report import ReleaseFacts, ReleaseSource, write_release
-from hiaim_sc.storage import digest_file, digest_value
+from hiaim_sc.report import ReleaseFacts, ReleaseSource, list_deviations, write_release
+from hiaim_sc.storage import digest_value, read_payload
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
+
+    from flows._opening import Opening
     from flows._run import StudyRun
     from flows.process_library import ProcessedLibraries
 
@@ -32,6 +34,7 @@ def publish_release(
     *,
     results: Path,
     started: datetime,
+    opening: Opening,
 ) -> Path:
     """Write a complete release and point ``latest`` at it.
 
@@ -47,18 +50,30 @@ def publish_release(
         Folder of the study's releases.
     started
         When the run began.
+    opening
+        Under which plan the arms were opened.
 
     Returns
     -------
     The release's folder, ``<UTC time>-<digest>``.
     """
     release_id = f"{started:%Y%m%dT%H%M%SZ}-{digest_value([keys, libraries.keys])[:8]}"
-    manifest = _manifest(run, libraries, keys, release_id=release_id, started=started)
+    manifest = build_manifest(
+        run, libraries, keys, release_id=release_id, started=started, opening=opening
+    )
+    deviations = list_deviations(
+        opening.changes,
+        hashes=(opening.frozen.plan_hash if opening.frozen else "", manifest["plan_hash"]),
+        reason=opening.deviation,
+        when=manifest["started"],
+        earlier=_earlier_deviations(results),
+    )
     results.mkdir(parents=True, exist_ok=True)
     work = results / f".{release_id}.{os.getpid()}"
     work.mkdir()
     try:
-        write_release(work, _source(run, libraries, keys, results), _facts(run, manifest))
+        source = _source(run, libraries, keys, results, deviations)
+        write_release(work, source, _facts(run, manifest))
         manifest["seconds"] = round((datetime.now(UTC) - started).total_seconds(), 1)
         text = json.dumps(manifest, indent=1, ensure_ascii=False)
         (work / "manifest.json").write_text(text, encoding="utf-8")
@@ -87,14 +102,18 @@ def _point_latest(results: Path, folder: Path) -> None:
 
 
 def _source(
-    run: StudyRun, libraries: ProcessedLibraries, keys: dict[str, str], results: Path
+    run: StudyRun,
+    libraries: ProcessedLibraries,
+    keys: dict[str, str],
+    results: Path,
+    deviations: pd.DataFrame,
 ) -> ReleaseSource:
     by_stage: dict[str, dict[str, Any]] = {}
     for name, key in libraries.keys.items():
         stage, library_id = name.split("/")
         by_stage.setdefault(stage, {})[library_id] = run.store.get(key)
     cohort = {stage: run.store.get(key) for stage, key in keys.items()}
-    return ReleaseSource(cohort, by_stage, _previous_clones(run, results))
+    return ReleaseSource(cohort, by_stage, deviations, _previous_clones(run, results))
 
 
 def _previous_clones(run: StudyRun, results: Path) -> Any:
@@ -107,62 +126,10 @@ def _previous_clones(run: StudyRun, results: Path) -> Any:
     return None if artefact is None else artefact.read("clone_cells")
 
 
-def _manifest(
-    run: StudyRun,
-    libraries: ProcessedLibraries,
-    keys: dict[str, str],
-    *,
-    release_id: str,
-    started: datetime,
-) -> dict[str, Any]:
-    config = run.study.config.model_dump(mode="json")
-    comparison = json.loads(
-        (run.store.folder(keys["comparisons"]) / "artefact.json").read_text(encoding="utf-8")
-    )
-    blinded = comparison["recipe"]["inputs"]["allocation"] == "blinded"
-    versions: dict[str, str] = {}
-    for stage in STAGES:
-        versions |= code_of(stage)[1]
-    return {
-        "release_id": release_id,
-        "study": run.study.config.study,
-        "started": started.isoformat(timespec="seconds"),
-        "blinded": blinded,
-        "inputs": _inputs(run, blinded=blinded),
-        "config": config,
-        "plan_hash": digest_value(config["analysis_plan"]),
-        "code": {
-            "hiaim_sc": __version__,
-            "stages": {stage: code_of(stage)[0] for stage in STAGES},
-        },
-        "versions": dict(sorted(versions.items())),
-        "seeds": {
-            "integrate": config["options"]["integrate"]["seed"],
-            "compare": config["options"]["compare"]["seed"],
-        },
-        "quarantined": dict(sorted(libraries.quarantined.items())),
-        "artefacts": {**keys, **libraries.keys},
-        "tasks": [asdict(record) for record in run.records],
-    }
-
-
-def _inputs(run: StudyRun, *, blinded: bool) -> dict[str, str]:
-    """Digest of every input file, by its path in the study folder where it lies there.
-
-    A blinded run leaves the allocation closed, and out: a digest of few labels can be guessed.
-    """
-    folder = run.study.folder
-    sealed = run.study.allocation_file() if blinded else None
-    files = sorted(path for path in folder.glob("*") if path.suffix in {".tsv", ".yaml"})
-    files = [path for path in files if path != sealed]
-    for name in run.study.delivered_libraries():
-        entry = run.study.library_files(name)
-        files += [path for path in (entry.gex, entry.vdj, entry.dna_barcodes) if path]
-    shown = {}
-    for path in dict.fromkeys(files):
-        inside = path.is_relative_to(folder)
-        shown[str(path.relative_to(folder)) if inside else str(path)] = digest_file(path)
-    return shown
+def _earlier_deviations(results: Path) -> Any:
+    """The deviations of the last release, where there is one."""
+    path = results / _LATEST / "tables" / "deviations.parquet"
+    return read_payload(path) if path.is_file() else None
 
 
 def _facts(run: StudyRun, manifest: dict[str, Any]) -> ReleaseFacts:
@@ -179,10 +146,18 @@ def _facts(run: StudyRun, manifest: dict[str, Any]) -> ReleaseFacts:
         batches=dict(zip(layout["library_id"], layout["batch"], strict=True)),
         facts={
             "hiaim-sc": __version__,
-            "analysis plan": manifest["plan_hash"],
+            "analysis plan": _plan_words(manifest),
             "stages computed": str(n_computed),
             "stages reused": str(len(manifest["tasks"]) - n_computed),
         },
         versions=manifest["versions"],
         config_text=yaml.safe_dump(manifest["config"], sort_keys=False, allow_unicode=True),
     )
+
+
+def _plan_words(manifest: dict[str, Any]) -> str:
+    frozen = manifest["frozen_plan"]
+    if frozen is None:
+        return f"{manifest['plan_hash']} (exploratory: not opened under a frozen plan)"
+    changed = "" if frozen["plan_hash"] == manifest["plan_hash"] else "; changed since, see above"
+    return f"{frozen['plan_hash']}, frozen {frozen['frozen_at']}{changed}"

@@ -11,6 +11,7 @@ from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
 from flows._artifacts import show_release
+from flows._opening import ArmsRequest, open_arms
 from flows._order import run_stages
 from flows._paths import default_results, default_store
 from flows._progress import ConsoleProgress
@@ -60,6 +61,8 @@ def study_flow(
     results: str | None = None,
     store: str | None = None,
     blinded: bool = False,  # noqa: FBT001, FBT002  a form field in the Prefect UI
+    unblind: bool = False,  # noqa: FBT001, FBT002
+    deviation: str | None = None,
 ) -> StudyResult:
     """Process every delivered library, build the cohort, compare the arms, publish a release.
 
@@ -73,6 +76,10 @@ def study_flow(
         Where artefacts lie; ``.hiaim`` in the study folder when empty.
     blinded
         Leave the allocation closed and compare random labels.
+    unblind
+        Compare the arms under the frozen analysis plan; refused when it has changed.
+    deviation
+        Why it has changed; the release lists what and why.
     """
     started = datetime.now(UTC)
     folder = Path(study).resolve()
@@ -80,9 +87,14 @@ def study_flow(
     run_store = Store(Path(store).resolve() if store else default_store(folder))
     with ConsoleProgress() as progress:
         run = StudyRun(read_study(folder), run_store, progress, compute_as_tasks)
-        libraries, keys = run_stages(run, blinded=blinded)
+        opening = open_arms(
+            run.study, ArmsRequest(blinded=blinded, unblind=unblind, deviation=deviation)
+        )
+        libraries, keys = run_stages(run, blinded=blinded, prespecified=opening.prespecified)
         _log(run, libraries.quarantined)
-        release = publish_release(run, libraries, keys, results=target, started=started)
+        release = publish_release(
+            run, libraries, keys, results=target, started=started, opening=opening
+        )
     show_release(run.study.config.study, release)
     identifier = UUID(str(flow_run.get_id()))
     return StudyResult(release, identifier, tuple(run.records), libraries.quarantined)

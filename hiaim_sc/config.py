@@ -185,10 +185,38 @@ class Options(Model):
     compare: CompareOptions = CompareOptions()
 
 
+class RegisteredPrimary(Model):
+    """The trial's registered primary outcome: a measurement, judged alone at its own level."""
+
+    assay: str
+    analyte: str
+    unit: str
+    visit: Name | None = Field(None, description="Default: the last visit of the design.")
+    alpha: float = Field(0.05, gt=0, lt=1)
+
+    @property
+    def endpoint(self) -> str:
+        """Its name among the endpoints."""
+        return f"{self.assay}:{self.analyte}"
+
+
 class AnalysisPlan(Model):
     """What was decided before the arms were seen."""
 
-    alpha: float = Field(0.05, gt=0, lt=1)
+    alpha: float = Field(0.05, gt=0, lt=1, description="Family-wise level of each gate.")
+    unstratified: bool = Field(
+        default=False, description="Says that patients were randomised without strata."
+    )
+    registered_primary: RegisteredPrimary | None = None
+    primary: tuple[str, ...] = Field(
+        ("n_called_m", "nexp_m"),
+        description="Gate 1: our own question, in primary_tissue at the last visit, by max-T.",
+    )
+    primary_tissue: Name = "blood"
+    key_secondary: tuple[str, ...] = Field(
+        ("tum_T_frac", "tum_NK_T", "blood_tumour_dual", "pmhc_breadth"),
+        description="Gate 2, at the last visit, by max-T.",
+    )
     families: dict[str, tuple[str, ...]] = Field(
         default_factory=lambda: {
             "blood_composition": ("blood_nk_frac",),

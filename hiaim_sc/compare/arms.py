@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from hiaim_sc.compare.contrasts import PLACE, Place, Trial, label_strata
+from hiaim_sc.compare.families import judge
 from hiaim_sc.names import RELEASE_TABLES
-from hiaim_sc.stats import benjamini_hochberg
 
 if TYPE_CHECKING:
     from hiaim_sc.config import Design, StudyConfig
@@ -50,14 +50,15 @@ def compare_arms(
     *,
     blinded: bool,
     layout: pd.DataFrame,
+    prespecified: bool = False,
 ) -> pd.DataFrame:
     """The release table ``comparisons``: each arm against the reference arm, endpoint by endpoint.
 
     At a visit after the baseline the difference is adjusted for the patient's baseline value and
     the strata (ANCOVA), in a study of one visit for the strata. ``p_perm`` re-draws the arms
-    within the strata; it is the reported p, ``p_t`` stands beside it, ``p_adj`` is
-    Benjamini-Hochberg's over ``p_perm`` within the family. With fewer than
-    ``min_patients_per_arm`` patients in an arm there are estimates and no p.
+    within the strata; it is the reported p, ``p_t`` stands beside it, ``p_adj`` is adjusted within
+    the family (`hiaim_sc.compare.families.judge`). With fewer than ``min_patients_per_arm``
+    patients in an arm there are estimates and no p.
 
     Parameters
     ----------
@@ -73,6 +74,8 @@ def compare_arms(
         Whether the arms are random labels.
     layout
         Batch of each library, for contrasts that cannot be told from batches.
+    prespecified
+        Whether the plan was frozen before the arms were opened, and has not changed since.
 
     Returns
     -------
@@ -93,42 +96,11 @@ def compare_arms(
         return pd.DataFrame({name: pd.Series(dtype="str") for name in columns})
     table = pd.DataFrame(rows).reindex(columns=columns)
     table[_NUMBERS] = table[_NUMBERS].astype("float64")
-    table["prespecified"], table["blinded"], table["gate"] = False, blinded, ""
-    table["family"] = [
-        find_family(endpoint, tissue, config)
-        for endpoint, tissue in zip(table["endpoint"], table["tissue"], strict=True)
-    ]
-    for _, group in table.groupby("family"):
-        table.loc[group.index, "p_adj"] = benjamini_hochberg(group["p_perm"].to_numpy())
+    table["blinded"] = blinded
+    table = judge(table, trial, prespecified=prespecified and not blinded)
     order = {visit: i for i, visit in enumerate(design.visits)}
     return table.sort_values(
         ["family", *PLACE, "contrast"],
         key=lambda column: column.map(order) if column.name == "visit" else column,
         ignore_index=True,
     )
-
-
-def find_family(endpoint: str, tissue: str, config: StudyConfig) -> str:
-    """Family of an endpoint: as planned, else its assay's, else ``<tissue>_other``.
-
-    Parameters
-    ----------
-    endpoint, tissue
-        Of the comparison; measurements have no tissue.
-    config
-        The plan's families. One whose name starts with a tissue and ``_`` holds endpoints of that
-        tissue alone (``tumour_`` stands for tissue ``tumor``), another those of any.
-    """
-    spelt = _spell(tissue)
-    tissues = {_spell(name) for name in config.design.tissues} | {"blood", "tumour"}
-    for family, members in config.analysis_plan.families.items():
-        prefix = _spell(family.split("_")[0])
-        if endpoint in members and (prefix == spelt or prefix not in tissues):
-            return family
-    if not tissue:
-        return f"measurements:{endpoint.split(':')[0]}"
-    return f"{spelt}_other"
-
-
-def _spell(tissue: str) -> str:
-    return "tumour" if tissue == "tumor" else tissue

@@ -48,12 +48,15 @@ class ReleaseSource:
         Stage: artefact.
     libraries
         Stage: library_id: artefact.
+    deviations
+        As `list_deviations` returns them.
     previous_clones
         `clone_cells` of the last release, where there is one.
     """
 
     cohort: Mapping[str, Artefact]
     libraries: Mapping[str, Mapping[str, Artefact]]
+    deviations: pd.DataFrame
     previous_clones: pd.DataFrame | None = None
 
     def each(self, stage: str, name: str) -> dict[str, pd.DataFrame]:
@@ -132,6 +135,7 @@ def gather_tables(source: ReleaseSource) -> dict[str, pd.DataFrame]:
     tables["clone_aliases"] = alias_clones(
         source.previous_clones, source.cohort["clones"].read("clone_cells")
     )
+    tables["deviations"] = source.deviations
     for name, columns in RELEASE_TABLES.items():
         if name not in tables:
             tables[name] = pd.DataFrame({column: pd.Series(dtype="str") for column in columns})

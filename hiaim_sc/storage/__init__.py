@@ -6,7 +6,7 @@ A `Recipe` says what an artefact is made from; its `key` names the artefact's fo
 
 from hiaim_sc.storage.digests import digest_file, digest_table, digest_value
 from hiaim_sc.storage.fingerprint import CodeFingerprint, fingerprint_code
-from hiaim_sc.storage.payloads import Payload
+from hiaim_sc.storage.payloads import Payload, read_payload
 from hiaim_sc.storage.recipe import Recipe
 from hiaim_sc.storage.seeds import generator
 from hiaim_sc.storage.store import Artefact, Look, Store, value_key
@@ -23,5 +23,6 @@ __all__ = [
     "digest_value",
     "fingerprint_code",
     "generator",
+    "read_payload",
     "value_key",
 ]

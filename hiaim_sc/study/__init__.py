@@ -4,17 +4,35 @@ from hiaim_sc.study.allocation import find_allocation_faults, read_allocation
 from hiaim_sc.study.design_checks import check_design
 from hiaim_sc.study.file_checks import check_files, inspect_library
 from hiaim_sc.study.folder import read_study
+from hiaim_sc.study.plan import (
+    FrozenPlan,
+    PlanChange,
+    changes_since,
+    freeze_plan,
+    hash_plan,
+    plan_of,
+    read_frozen_plan,
+    require_frozen_plan,
+)
 from hiaim_sc.study.pooling import pool_tables
 from hiaim_sc.study.study import LibraryFiles, Study
 
 __all__ = [
+    "FrozenPlan",
     "LibraryFiles",
+    "PlanChange",
     "Study",
+    "changes_since",
     "check_design",
     "check_files",
     "find_allocation_faults",
+    "freeze_plan",
+    "hash_plan",
     "inspect_library",
+    "plan_of",
     "pool_tables",
     "read_allocation",
+    "read_frozen_plan",
     "read_study",
+    "require_frozen_plan",
 ]

@@ -65,6 +65,7 @@ def cross_check(tables: Mapping[str, pd.DataFrame], design: Design | None) -> li
     faults += _check_specimens(tables)
     faults += _check_bulk(tables)
     faults += _check_peptides(tables)
+    faults += _check_units(tables)
     if design is not None:
         faults += _check_sealed(tables, design) + _check_batches(tables, design)
     return faults
@@ -162,6 +163,25 @@ def _check_peptides(tables: Mapping[str, pd.DataFrame]) -> list[Fault]:
     is_control = antigens["is_control"].str.lower().isin(("true", "1", "yes"))
     rows = antigens[(antigens["peptide"] == "") & ~is_control]
     return row_faults(rows, ANTIGENS, "peptide", "a peptide; only a control may have none")
+
+
+def _check_units(tables: Mapping[str, pd.DataFrame]) -> list[Fault]:
+    """An analyte of an assay has one unit, for its values are compared with each other."""
+    table = tables.get(MEASUREMENTS)
+    if table is None:
+        return []
+    first = table.groupby(["assay", "analyte"])["unit"].transform("first")
+    rows = table[table["unit"] != first]
+    return [
+        Fault(
+            MEASUREMENTS,
+            int(line),
+            "unit",
+            unit,
+            f"{first.loc[line]}, the unit of the first row of this assay and analyte",
+        )
+        for line, unit in rows["unit"].items()
+    ]
 
 
 def _check_sealed(tables: Mapping[str, pd.DataFrame], design: Design) -> list[Fault]:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from hiaim_sc.compare import compare_arms
-from hiaim_sc.compare.arms import find_family
+from hiaim_sc.compare.contrasts import Place
+from hiaim_sc.compare.families import find_family
 from hiaim_sc.config import AnalysisPlan
 from hiaim_sc.names import RELEASE_TABLES
 from hiaim_sc.stats import ancova, benjamini_hochberg, rerandomisation_test
@@ -316,6 +317,7 @@ def test_p_is_adjusted_within_the_family(config):
         Cohort(seed=4).endpoints("flow:NK").assign(tissue=""),
         Cohort(seed=5).endpoints("new"),
     ]
+    config = config.model_copy(update={"analysis_plan": AnalysisPlan(primary=())})
     table = cohort.compare(config, pd.concat(parts)).set_index("endpoint")
     assert table["family"].to_dict() == {
         "nexp_m": "blood_clonal",
@@ -334,10 +336,15 @@ def test_a_family_of_the_plan_may_be_of_any_tissue_and_hold_measurements(make_co
     config = make_config(tissues=("blood", "tumor", "lung"))
     plan = AnalysisPlan(families={"lung_clonal": ("nexp_m",), "key": ("nexp_m", "flow:NK")})
     config = config.model_copy(update={"analysis_plan": plan})
-    assert find_family("nexp_m", "lung", config) == "lung_clonal"
-    assert find_family("nexp_m", "tumor", config) == "key"
-    assert find_family("flow:NK", "", config) == "key"
-    assert find_family("expfrac_m", "tumor", config) == "tumour_other"
+    families = {
+        ("nexp_m", "lung"): "lung_clonal",
+        ("nexp_m", "tumor"): "key",
+        ("flow:NK", ""): "key",
+        ("expfrac_m", "tumor"): "tumour_other",
+    }
+    visit = config.design.follow_ups[0]
+    for (endpoint, tissue), family in families.items():
+        assert find_family(Place(endpoint, tissue, visit, "rest"), config).name == family
 
 
 @pytest.mark.parametrize("blinded", [True, False])

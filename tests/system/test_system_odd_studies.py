@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from flows._opening import Opening
 from flows._order import run_stages
 from flows._progress import NoProgress
 from flows._run import StudyRun, compute_here
@@ -135,7 +136,12 @@ def test_an_odd_study_ends_in_a_complete_release(make_odd, plain, tmp_path):
     run = StudyRun(read_study(study), Store(tmp_path / "store"), NoProgress(), compute_here)
     libraries, keys = run_stages(run, blinded=False)
     release = publish_release(
-        run, libraries, keys, results=tmp_path / "results", started=datetime.now(UTC)
+        run,
+        libraries,
+        keys,
+        results=tmp_path / "results",
+        started=datetime.now(UTC),
+        opening=Opening(),
     )
     assert (release / "report.html").stat().st_size > 10_000
     assert (release / "manifest.json").is_file()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 
+from flows._opening import Opening
 from flows._order import run_stages
 from flows._progress import NoProgress
 from flows._run import StudyRun, compute_here
@@ -29,8 +30,9 @@ class Release(NamedTuple):
 def publish(study_folder, work):
     run = StudyRun(read_study(study_folder), Store(work / "store"), NoProgress(), compute_here)
     libraries, keys = run_stages(run, blinded=False)
+    started = datetime.now(UTC)
     folder = publish_release(
-        run, libraries, keys, results=work / "results", started=datetime.now(UTC)
+        run, libraries, keys, results=work / "results", started=started, opening=Opening()
     )
     assert (work / "results" / "latest").resolve() == folder.resolve()
     read = {

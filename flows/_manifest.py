@@ -1,0 +1,94 @@
+"""The manifest of a release."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from flows._stages import STAGES, code_of
+from hiaim_sc import __version__
+from hiaim_sc.storage import digest_file
+from hiaim_sc.study import hash_plan, plan_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from flows._opening import Opening
+    from flows._run import StudyRun
+    from flows.process_library import ProcessedLibraries
+
+
+def build_manifest(
+    run: StudyRun,
+    libraries: ProcessedLibraries,
+    keys: dict[str, str],
+    *,
+    release_id: str,
+    started: datetime,
+    opening: Opening,
+) -> dict[str, Any]:
+    """What a release was made from, by which code, and what was reused.
+
+    Parameters
+    ----------
+    run
+        The run whose stages are all in the store.
+    libraries, keys
+        The artefacts by name.
+    release_id, started
+        Of the release.
+    opening
+        Under which plan the arms were opened.
+    """
+    config = run.study.config.model_dump(mode="json")
+    comparison = json.loads(
+        (run.store.folder(keys["comparisons"]) / "artefact.json").read_text(encoding="utf-8")
+    )
+    blinded = comparison["recipe"]["inputs"]["allocation"] == "blinded"
+    versions: dict[str, str] = {}
+    for stage in STAGES:
+        versions |= code_of(stage)[1]
+    return {
+        "release_id": release_id,
+        "study": run.study.config.study,
+        "started": started.isoformat(timespec="seconds"),
+        "blinded": blinded,
+        "inputs": _inputs(run, blinded=blinded),
+        "config": config,
+        "plan_hash": hash_plan(plan_of(run.study.config)),
+        "frozen_plan": None
+        if opening.frozen is None
+        else {"plan_hash": opening.frozen.plan_hash, "frozen_at": opening.frozen.frozen_at},
+        "code": {
+            "hiaim_sc": __version__,
+            "stages": {stage: code_of(stage)[0] for stage in STAGES},
+        },
+        "versions": dict(sorted(versions.items())),
+        "seeds": {
+            "integrate": config["options"]["integrate"]["seed"],
+            "compare": config["options"]["compare"]["seed"],
+        },
+        "quarantined": dict(sorted(libraries.quarantined.items())),
+        "artefacts": {**keys, **libraries.keys},
+        "tasks": [asdict(record) for record in run.records],
+    }
+
+
+def _inputs(run: StudyRun, *, blinded: bool) -> dict[str, str]:
+    """Digest of every input file, by its path in the study folder where it lies there.
+
+    A blinded run leaves the allocation closed, and out: a digest of few labels can be guessed.
+    """
+    folder = run.study.folder
+    sealed = run.study.allocation_file() if blinded else None
+    files = sorted(path for path in folder.glob("*") if path.suffix in {".tsv", ".yaml"})
+    files = [path for path in files if path != sealed]
+    for name in run.study.delivered_libraries():
+        entry = run.study.library_files(name)
+        files += [path for path in (entry.gex, entry.vdj, entry.dna_barcodes) if path]
+    shown = {}
+    for path in dict.fromkeys(files):
+        inside = path.is_relative_to(folder)
+        shown[str(path.relative_to(folder)) if inside else str(path)] = digest_file(path)
+    return shown

@@ -1,0 +1,152 @@
+"""Families, gates, and what is still called prespecified."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hiaim_sc.compare import compare_arms
+from hiaim_sc.compare.contrasts import Place
+from hiaim_sc.compare.families import find_family
+from hiaim_sc.config import AnalysisPlan
+from hiaim_sc.stats import benjamini_hochberg, max_t
+from hiaim_sc.storage import generator
+
+NAMES = [f"P{i:02d}" for i in range(20)]
+ARMS = pd.Series(["control", "exercise"] * 10, index=NAMES)
+STRATA = pd.DataFrame({"treatment": ["s"] * 10 + ["t"] * 10}, index=NAMES)
+LAYOUT = pd.DataFrame(
+    columns=["patient_id", "visit", "tissue", "session_phase", "batch"], dtype="str"
+)
+PRIMARY = {"assay": "flow", "analyte": "NK", "unit": "1e9/l", "alpha": 0.01}
+
+
+def rows(endpoint, tissue, seed, *, shift=0.0, missing=()):
+    """One endpoint at both visits; `shift` is the effect in standard deviations."""
+    rng = np.random.default_rng(seed)
+    before = rng.normal(size=len(NAMES))
+    after = rng.normal(size=len(NAMES)) + shift * (ARMS == "exercise")
+    parts = [
+        pd.DataFrame(
+            {
+                "endpoint": endpoint,
+                "tissue": tissue,
+                "visit": visit,
+                "session_phase": "rest",
+                "scale": "ln",
+                "patient_id": NAMES,
+                "value_analysed": np.where(np.isin(NAMES, missing), np.nan, values),
+            }
+        )
+        for visit, values in (("baseline", before), ("week6", after))
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def endpoints(*, clonal=0.0, tumour=0.0):
+    parts = [
+        rows("nexp_m", "blood", 1, shift=clonal),
+        rows("n_called_m", "blood", 2, shift=clonal, missing=NAMES[:3]),
+        rows("expfrac_m", "blood", 3),
+        rows("tum_T_frac", "tumor", 4, shift=tumour),
+        rows("blood_tumour_dual", "tumor", 5, shift=tumour, missing=NAMES[5:9]),
+        rows("nexp_m", "tumor", 6),
+        rows("flow:NK", "", 7),
+        rows("flow:B", "", 8),
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def compare(config, table, **options):
+    given = {"blinded": False, "prespecified": True, **options}
+    found = compare_arms(table, ARMS, STRATA, config, layout=LAYOUT, **given)
+    return found.set_index(["endpoint", "tissue"])
+
+
+@pytest.fixture
+def config(make_config):
+    found = make_config(strata=("treatment",))
+    plan = AnalysisPlan(registered_primary=PRIMARY)
+    return found.model_copy(update={"analysis_plan": plan})
+
+
+def test_every_comparison_has_its_family_and_gate(config):
+    table = compare(config, endpoints())
+    assert table["family"].to_dict() == {
+        ("nexp_m", "blood"): "primary",
+        ("n_called_m", "blood"): "primary",
+        ("expfrac_m", "blood"): "blood_clonal",
+        ("tum_T_frac", "tumor"): "key_secondary",
+        ("blood_tumour_dual", "tumor"): "key_secondary",
+        ("nexp_m", "tumor"): "tumour_clonal",
+        ("flow:NK", ""): "registered_primary",
+        ("flow:B", ""): "measurements:flow",
+    }
+    is_gate = table["family"].isin(["primary", "key_secondary", "registered_primary"])
+    assert (table["gate"] == table["family"].where(is_gate, "")).all()
+
+
+def test_gates_are_for_the_last_visit_at_rest(make_config):
+    config = make_config(visits={"baseline": 0, "week3": 21, "week6": 42})
+    assert find_family(Place("nexp_m", "blood", "week6", "rest"), config).gate == "primary"
+    assert find_family(Place("nexp_m", "blood", "week3", "rest"), config).name == "blood_clonal"
+    assert find_family(Place("nexp_m", "blood", "week6", "post_bout"), config).gate == ""
+
+
+def test_a_gate_is_adjusted_by_max_t_over_its_endpoints(config):
+    table = endpoints(clonal=0.7)
+    found = compare(config, table)
+    both = [("n_called_m", "blood"), ("nexp_m", "blood")]
+    wide = table.set_index(["endpoint", "tissue", "visit", "patient_id"])["value_analysed"]
+    after = np.column_stack([wide.loc[(*place, "week6")].reindex(NAMES) for place in both])
+    before = np.column_stack([wide.loc[(*place, "baseline")].reindex(NAMES) for place in both])
+    before[:, 0] = np.nan  # n_called_m is a change already
+    expected = max_t(
+        after,
+        (ARMS == "exercise").to_numpy(),
+        baseline=before,
+        strata=STRATA["treatment"].to_numpy(),
+        n_draws=199,
+        rng=generator("max_t", config.options.compare.seed, "primary", "control", "exercise"),
+    )
+    p_perm = found.loc[both, "p_perm"].to_numpy(dtype=float)
+    np.testing.assert_allclose(
+        found.loc[both, "p_adj"].to_numpy(dtype=float), np.fmax(expected.p_adjusted, p_perm)
+    )
+    assert (found.loc[both, "p_adj"] >= p_perm).all()
+
+
+def test_other_families_are_adjusted_by_benjamini_hochberg_and_the_primary_not_at_all(config):
+    found = compare(config, endpoints())
+    for name in ("blood_clonal", "tumour_clonal", "measurements:flow"):
+        family = found[found["family"] == name]
+        p_perm = family["p_perm"].to_numpy(dtype=float)
+        np.testing.assert_allclose(family["p_adj"], benjamini_hochberg(p_perm))
+    registered = found.loc[("flow:NK", "")]
+    assert registered["p_adj"] == registered["p_perm"]
+
+
+@pytest.mark.parametrize(
+    ("effects", "still"),
+    [
+        ({}, {"registered_primary", "primary"}),
+        ({"clonal": 3.0}, {"registered_primary", "primary", "key_secondary"}),
+        (
+            {"clonal": 3.0, "tumour": 3.0},
+            {"registered_primary", "primary", "key_secondary", "blood_clonal", "tumour_clonal"},
+        ),
+        ({"tumour": 3.0}, {"registered_primary", "primary"}),
+    ],
+)
+def test_behind_a_gate_that_stays_shut_nothing_is_prespecified(config, effects, still):
+    found = compare(config, endpoints(**effects))
+    assert set(found.loc[found["prespecified"], "family"]) == still
+    assert found["estimate"].notna().all()
+    assert found["p_perm"].notna().all()
+
+
+@pytest.mark.parametrize("options", [{"prespecified": False}, {"blinded": True}])
+def test_without_a_frozen_plan_nothing_is_prespecified(config, options):
+    found = compare(config, endpoints(clonal=3.0, tumour=3.0), **options)
+    assert not found["prespecified"].any()

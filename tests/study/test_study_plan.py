@@ -1,0 +1,151 @@
+"""The frozen plan: its hash, what counts as a change, and when the arms may be opened."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+import yaml
+
+from hiaim_sc.errors import UserInputError
+from hiaim_sc.study import (
+    changes_since,
+    freeze_plan,
+    hash_plan,
+    read_frozen_plan,
+    read_study,
+    require_frozen_plan,
+)
+from hiaim_sc.study.plan import PLAN_LOCK
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+CONFIG = {
+    "study": "trial",
+    "design": {
+        "arms": ["control", "exercise"],
+        "visits": {"baseline": 0, "week6": 42},
+        "tissues": ["blood"],
+        "strata": ["treatment"],
+    },
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_config(tmp_path)
+    (tmp_path / "participants.tsv").write_text("patient_id\ttreatment\nP1\tCPI\nP2\tCPI\n")
+    (tmp_path / "allocation.tsv").write_text("patient_id\tarm\nP1\tcontrol\nP2\texercise\n")
+    header = "patient_id\tvisit\tassay\tanalyte\tvalue\tunit\n"
+    (tmp_path / "measurements.tsv").write_text(header + "P1\tweek6\tflow\tNK\t0.2\t1e9/l\n")
+    return tmp_path
+
+
+def write_config(folder, **changes):
+    (folder / "study.yaml").write_text(yaml.safe_dump({**CONFIG, **changes}))
+
+
+def freeze(folder):
+    return freeze_plan(read_study(folder), now=NOON, version="0.1")
+
+
+def test_the_hash_is_of_canonical_json():
+    plan = {
+        "seed": 4263467,
+        "primary": "blood_nk_log_abs",
+        "arms": ["control", "exercise"],
+        "alpha": 0.05,
+    }
+    expected = "b5abf6eae87c7d902dd1cfe1706330eea93d7cb4ff2abb8e06838743d2261107"
+    assert hash_plan(plan) == expected
+
+
+def test_freezing_twice_changes_nothing(folder):
+    first = freeze(folder)
+    content = (folder / PLAN_LOCK).read_bytes()
+    again = freeze_plan(read_study(folder), now=datetime(2027, 1, 1, tzinfo=UTC), version="0.2")
+    assert again == first
+    assert (folder / PLAN_LOCK).read_bytes() == content
+    assert first.frozen_at == "2026-03-01T12:00:00+00:00"
+    assert read_frozen_plan(read_study(folder)) == first
+    assert sorted(path.name for path in folder.glob(".*")) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "item"),
+    [
+        ({"analysis_plan": {"alpha": 0.01}}, "analysis_plan.alpha: 0.05 -> 0.01"),
+        ({"options": {"compare": {"min_depth": 50}}}, "options.compare.min_depth: 100 -> 50"),
+        (
+            {"design": {**CONFIG["design"], "visits": {"baseline": 0, "week6": 43}}},
+            "design.visits.week6: 42 -> 43",
+        ),
+    ],
+)
+def test_a_changed_plan_is_refused_item_by_item_unless_there_is_a_reason(folder, changes, item):
+    frozen = freeze(folder)
+    write_config(folder, **changes)
+    study = read_study(folder)
+    assert [str(change) for change in changes_since(frozen, study.config)] == [item]
+    with pytest.raises(UserInputError, match="as frozen on 2026-03-01; undo the change, or state"):
+        require_frozen_plan(study)
+    with pytest.raises(UserInputError, match=r"remove sap\.lock\.json"):
+        freeze(folder)
+    assert require_frozen_plan(study, deviation="the assay changed") == frozen
+
+
+def test_what_no_number_depends_on_is_no_change(folder):
+    frozen = freeze(folder)
+    write_config(folder, study="renamed", options={}, analysis_plan={})
+    assert require_frozen_plan(read_study(folder)) == frozen
+
+
+def test_every_obstacle_to_unblinding_is_named_at_once(folder):
+    (folder / "allocation.tsv").unlink()
+    write_config(folder, design={**CONFIG["design"], "strata": []})
+    with pytest.raises(UserInputError) as caught:
+        require_frozen_plan(read_study(folder))
+    places = [(fault.table, fault.column) for fault in caught.value.faults]
+    assert places == [
+        ("study.yaml", "design.strata"),
+        ("allocation.tsv", ""),
+        ("sap.lock.json", ""),
+    ]
+
+
+def test_a_trial_without_strata_says_so(folder):
+    design = {**CONFIG["design"], "strata": []}
+    write_config(folder, design=design)
+    with pytest.raises(UserInputError, match="unstratified: true"):
+        freeze(folder)
+    write_config(folder, design=design, analysis_plan={"unstratified": True})
+    freeze(folder)
+    require_frozen_plan(read_study(folder))
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"plan": 3}'])
+def test_a_damaged_lock_is_refused(folder, damage):
+    freeze(folder)
+    (folder / PLAN_LOCK).write_text(damage)
+    with pytest.raises(UserInputError, match=r"sap\.lock\.json"):
+        require_frozen_plan(read_study(folder))
+
+
+def test_an_edited_lock_is_refused(folder):
+    freeze(folder)
+    content = json.loads((folder / PLAN_LOCK).read_text())
+    content["plan"]["analysis_plan"]["alpha"] = 0.01
+    (folder / PLAN_LOCK).write_text(json.dumps(content))
+    write_config(folder, analysis_plan={"alpha": 0.01})
+    with pytest.raises(UserInputError, match="as freeze wrote it"):
+        require_frozen_plan(read_study(folder))
+
+
+def test_an_analyte_in_two_units_is_a_fault(folder):
+    with (folder / "measurements.tsv").open("a") as file:
+        file.write("P2\tweek6\tflow\tNK\t200\tcells/ul\nP2\tweek6\tflow\tB\t1\tcells/ul\n")
+    with pytest.raises(UserInputError) as caught:
+        read_study(folder)
+    (fault,) = caught.value.faults
+    assert (fault.table, fault.row, fault.column) == ("measurements.tsv", 3, "unit")
+    assert "1e9/l" in fault.allowed
