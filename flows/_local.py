@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -45,6 +46,8 @@ def run_study(
         own_server = not configured()
         if own_server:
             stack.enter_context(local_server(store / "prefect", free_port()))
+        # before the server stops, however the run ends
+        stack.callback(send_what_is_queued)
         # Prefect reads its settings when it is imported
         from flows._workers import process_runner
         from flows.study import study_flow
@@ -59,7 +62,6 @@ def run_study(
             deviation=arms.deviation,
         )
         recorded = drain(result.flow_run_id, result.n_recomputed)
-        send_what_is_queued()
     _tell(study, store, result, recorded, own_server=own_server)
     return result
 
@@ -77,8 +79,8 @@ def _tell(
     typer.echo(f"report:  {_shown(result.release / 'report.html')}")
     page = f"/runs/flow-run/{result.flow_run_id}"
     if own_server:
-        where = "" if store == default_store(study) else f" --store {_shown(store)}"
-        command = f"{_shown(Path(sys.argv[0]))} ui {_shown(study)}{where}"
+        where = "" if store == default_store(study) else f" --store {_quoted(store)}"
+        command = f"{_quoted(Path(sys.argv[0]))} ui {_quoted(study)}{where}"
         typer.echo(f"Prefect: {command}\n         then open http://127.0.0.1:4200{page}")
     else:
         typer.echo(f"Prefect: {os.environ['PREFECT_API_URL'].removesuffix('/api')}{page}")
@@ -88,6 +90,11 @@ def _shown(path: Path) -> Path:
     """The path as seen from here, where it lies below here."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _quoted(path: Path) -> str:
+    """The path as a word of a shell command."""
+    return shlex.quote(str(_shown(path)))
 
 
 def browse(store: Path, port: int) -> None:

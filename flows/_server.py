@@ -76,7 +76,7 @@ def local_server(home: Path, port: int) -> Iterator[str]:
     home.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, **server_environment(home, port)}
     environment.pop("PREFECT_API_URL", None)
-    command = [sys.executable, "-m", "prefect", "server", "start"]
+    command = [sys.executable, "-m", "flows._lifetime", str(os.getpid()), "server", "start"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     api = f"http://127.0.0.1:{port}/api"
     with (home / "server.log").open("ab") as log:

@@ -7,6 +7,8 @@ from typing import Any
 
 from prefect.task_runners import ProcessPoolTaskRunner
 
+from flows._lifetime import end_with
+
 # One thread per worker: workers times threads must not exceed the cores, and sums in another order
 # would change the last bits of a result.
 _THREADS = (
@@ -21,4 +23,4 @@ _THREADS = (
 def process_runner(workers: int) -> Any:
     """Stages run in this many processes, one thread each."""
     os.environ.update(dict.fromkeys(_THREADS, "1"))
-    return ProcessPoolTaskRunner(max_workers=workers)
+    return ProcessPoolTaskRunner(max_workers=workers, initializer=end_with, initargs=(os.getpid(),))

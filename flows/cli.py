@@ -28,6 +28,9 @@ A first round: [bold]simulate[/] a study, [bold]validate[/] it, see the [bold]pl
 fault is listed), 1 a fault of ours or of the machine.""",
 )
 
+# 128 + SIGINT, as shells have it
+_INTERRUPTED = 130
+
 StudyFolder = Annotated[
     Path, typer.Argument(metavar="STUDY", help="The study folder (holds study.yaml).")
 ]
@@ -55,6 +58,9 @@ def _faults_reported() -> Iterator[None]:
     except HiaimError as error:
         errors.print(str(error), markup=False)
         raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        errors.print("interrupted; what was computed is kept: the same command goes on from there")
+        raise typer.Exit(_INTERRUPTED) from None
 
 
 @app.command()

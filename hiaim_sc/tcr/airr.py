@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def build_airr(contigs: pd.DataFrame, obs: pd.DataFrame) -> AnnData:
         When a cell stands twice in `obs`.
     """
     import awkward as ak
-    from anndata import AnnData
+    from anndata import AnnData, ExperimentalFeatureWarning
 
     if not obs.index.is_unique:
         message = f"{int(obs.index.duplicated().sum())} cells stand twice in obs"
@@ -57,7 +58,10 @@ def build_airr(contigs: pd.DataFrame, obs: pd.DataFrame) -> AnnData:
     n_chains = np.bincount(chains["position"], minlength=len(obs))
     columns = {name: _as_array(chains[name]) for name in CONTIG_FIELDS}
     records = ak.unflatten(ak.zip(columns, depth_limit=1), n_chains)
-    return AnnData(X=None, obs=obs, obsm={"airr": records})
+    with warnings.catch_warnings():
+        # scirpy holds receptors as awkward arrays, which anndata calls experimental
+        warnings.simplefilter("ignore", ExperimentalFeatureWarning)
+        return AnnData(X=None, obs=obs, obsm={"airr": records})
 
 
 def _as_array(values: pd.Series) -> Any:

@@ -26,12 +26,14 @@ class Finished(NamedTuple):
 class CommandLine:
     """Calls hiaim-sc in a process of its own, against the tests' Prefect server."""
 
+    command = str(COMMAND)
+
     def __init__(self, api: str) -> None:
         self.environment = {**os.environ, "PREFECT_API_URL": api}
 
     def __call__(self, *words: object) -> Finished:
         done = subprocess.run(
-            [str(COMMAND), *map(str, words)],
+            [self.command, *map(str, words)],
             env=self.environment,
             capture_output=True,
             text=True,
