@@ -12,6 +12,7 @@ from hiaim_sc.study.config_file import CONFIG, read_config
 from hiaim_sc.study.cross_checks import cross_check
 from hiaim_sc.study.path_checks import check_paths
 from hiaim_sc.study.paths import PathRoots
+from hiaim_sc.study.plan import check_plan
 from hiaim_sc.study.reading import read_table
 from hiaim_sc.study.study import Study
 from hiaim_sc.study.table_checks import CheckedTable, check_table, convert_table
@@ -56,6 +57,7 @@ def read_study(folder: Path | str) -> Study:
     crossing = [*_check_presence(checked), *cross_check(frames, design)]
     if config is not None:  # without it the data roots are not known
         crossing += check_paths(frames, PathRoots.of(folder, config.data_roots))
+        crossing += check_plan(config, frames.get(MEASUREMENTS))
     faults += sorted(set(crossing))
     if faults or config is None:
         raise UserInputError(faults)

@@ -149,3 +149,23 @@ def test_an_analyte_in_two_units_is_a_fault(folder):
     (fault,) = caught.value.faults
     assert (fault.table, fault.row, fault.column) == ("measurements.tsv", 3, "unit")
     assert "1e9/l" in fault.allowed
+
+
+@pytest.mark.parametrize(
+    ("planned", "column", "allowed"),
+    [
+        ({"unit": "cells/ul"}, "analysis_plan.registered_primary.unit", "1e9/l"),
+        ({"analyte": "NKT"}, "analysis_plan.registered_primary", "flow:NK"),
+        ({"visit": "week9"}, "analysis_plan.registered_primary.visit", "baseline, week6"),
+    ],
+)
+def test_a_registered_primary_that_the_study_has_not_is_a_fault(folder, planned, column, allowed):
+    right = {"assay": "flow", "analyte": "NK", "unit": "1e9/l", "visit": "week6"}
+    write_config(folder, analysis_plan={"registered_primary": right})
+    read_study(folder)
+    write_config(folder, analysis_plan={"registered_primary": {**right, **planned}})
+    with pytest.raises(UserInputError) as caught:
+        read_study(folder)
+    (fault,) = caught.value.faults
+    assert fault.column == column
+    assert allowed in fault.allowed
