@@ -161,6 +161,8 @@ class CompareOptions(Model):
 
     min_lymphocytes: int = Field(200, ge=1)
     min_cells: int = Field(300, ge=1, description="Cells a tumour fraction needs.")
+    min_immune_cells: int = Field(100, ge=1, description="... and a fraction of immune cells.")
+    min_nk_and_t_cells: int = Field(50, ge=1, description="T and NK cells that tum_NK_T needs.")
     min_depth: int = Field(100, ge=2, description="The depth m is never below this.")
     expanded_min_cells: int = Field(2, ge=2, description="Cells that make a clone expanded (c).")
     called_rho: float = Field(0.05, ge=0, lt=1)
@@ -219,8 +221,14 @@ class AnalysisPlan(Model):
     )
     families: dict[str, tuple[str, ...]] = Field(
         default_factory=lambda: {
-            "blood_composition": ("blood_nk_frac",),
-            "tumour_composition": ("tum_T_frac", "tum_NK_frac"),
+            "blood_composition": ("blood_nk_frac", "blood_nk_abs"),
+            "tumour_composition": (
+                "tum_T_frac",
+                "tum_NK_frac",
+                "tum_T_frac_cd45",
+                "tum_NK_frac_cd45",
+                "tum_NK_T",
+            ),
             "blood_clonal": ("nexp_m", "n_called_m", "expfrac_m"),
             "tumour_clonal": ("nexp_m", "n_called_m", "expfrac_m", "blood_tumour_dual"),
         },

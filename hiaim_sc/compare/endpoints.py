@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hiaim_sc.compare.composition import FRACTIONS, count_fraction
+from hiaim_sc.compare.composition import measure_fractions
 from hiaim_sc.compare.measurements import measure_analytes
 from hiaim_sc.compare.repertoires import (
     gather_repertoires,
@@ -14,9 +14,8 @@ from hiaim_sc.compare.repertoires import (
     measure_dual,
     measure_expansion,
 )
-from hiaim_sc.compare.samples import group_cells, locate_samples, start_row
+from hiaim_sc.compare.samples import locate_samples
 from hiaim_sc.names import RELEASE_TABLES
-from hiaim_sc.stats import empirical_logit
 
 if TYPE_CHECKING:
     from hiaim_sc.config import CompareOptions, Design
@@ -59,7 +58,7 @@ def measure_endpoints(
     located = locate_samples(expected_samples, library_states, identity)
     repertoires = gather_repertoires(located, cells, options)
     rows = [
-        *_measure_fractions(located, cells, options),
+        *measure_fractions(located, cells, options),
         *measure_expansion(repertoires, options),
         *measure_calls(repertoires, design, options),
         *measure_dual(repertoires, options),
@@ -78,23 +77,3 @@ def measure_endpoints(
         key=lambda column: column.map(order) if column.name == "visit" else column,
         ignore_index=True,
     )
-
-
-def _measure_fractions(
-    located: pd.DataFrame, cells: pd.DataFrame, options: CompareOptions
-) -> list[dict[str, Any]]:
-    by_sample = dict(group_cells(cells))
-    rows = []
-    for fraction in FRACTIONS:
-        for sample in located[located["tissue"] == fraction.tissue].itertuples():
-            row = start_row(sample, fraction.name, scale="logit")
-            if not row["reason_missing"]:
-                found = by_sample.get(sample.sample_id, cells.iloc[:0])
-                part, whole, is_enough = count_fraction(found, fraction, options)
-                row["n_cells"] = whole
-                row["reason_missing"] = "" if is_enough else "below_cell_min"
-                if is_enough:
-                    analysed = float(empirical_logit(part, whole))
-                    row |= {"value": part / whole, "value_analysed": analysed}
-            rows.append(row)
-    return rows

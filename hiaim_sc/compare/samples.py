@@ -21,7 +21,8 @@ def locate_samples(
     Parameters
     ----------
     expected
-        ``patient_id visit tissue session_phase sample_id status``.
+        ``patient_id visit tissue session_phase sample_id status``, and of the blood count
+        ``wbc_1e9_per_l lymphocyte_pct``.
     library_states
         ``library_id sample_id state``.
     identity
@@ -29,10 +30,10 @@ def locate_samples(
 
     Returns
     -------
-    ``patient_id tissue visit session_phase sample_id reason_missing``; the reason is empty where
-    the sample's cells may be counted. In this order: the sample's status, ``not_yet_sequenced``
-    without a delivered library, ``failed_qc`` where all are quarantined, ``swap_unresolved``
-    after a failed identity check.
+    ``patient_id tissue visit session_phase sample_id reason_missing lymphocytes_1e9_per_l``;
+    the last is missing without a blood count. The reason is empty where the sample's cells may be
+    counted. In this order: the sample's status, ``not_yet_sequenced`` without a delivered library,
+    ``failed_qc`` where all are quarantined, ``swap_unresolved`` after a failed identity check.
     """
     states = library_states.dropna(subset="sample_id").groupby("sample_id")["state"].agg(set)
     is_fail = (identity["verdict"] == "fail") & identity["check"].isin(["swap", "sex"])
@@ -41,7 +42,11 @@ def locate_samples(
         _reason(row.status, states.get(row.sample_id, set()), is_swapped=row.sample_id in swapped)
         for row in expected.itertuples()
     ]
-    return expected[[*PLACE, "sample_id"]].assign(reason_missing=pd.Series(reasons, dtype="str"))
+    counted = expected.reindex(columns=["wbc_1e9_per_l", "lymphocyte_pct"]).astype(float)
+    return expected[[*PLACE, "sample_id"]].assign(
+        reason_missing=pd.Series(reasons, dtype="str"),
+        lymphocytes_1e9_per_l=counted["wbc_1e9_per_l"] * counted["lymphocyte_pct"] / 100,
+    )
 
 
 def _reason(status: str, states: set[str], *, is_swapped: bool) -> str:

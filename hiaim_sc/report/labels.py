@@ -11,9 +11,11 @@ from typing import Final
 
 ENDPOINT_LABELS: Final = {
     "blood_nk_frac": "NK cells among lymphocytes",
-    "blood_nk_abs": "NK cells per litre",
+    "blood_nk_abs": "NK cells in blood, 10^9 per litre",
     "tum_T_frac": "T cells among all cells",
     "tum_NK_frac": "NK cells among all cells",
+    "tum_T_frac_cd45": "T cells among immune cells",
+    "tum_NK_frac_cd45": "NK cells among immune cells",
     "tum_NK_T": "NK to T cell log-ratio",
     "nexp_m": "number of expanded CD8 T clones",
     "expfrac_m": "CD8 T cells in expanded clones",
@@ -24,7 +26,15 @@ ENDPOINT_LABELS: Final = {
 }
 # values between 0 and 1 that are shown as per cent
 SHARE_ENDPOINTS: Final = frozenset(
-    ("blood_nk_frac", "tum_T_frac", "tum_NK_frac", "expfrac_m", "blood_tumour_dual")
+    (
+        "blood_nk_frac",
+        "tum_T_frac",
+        "tum_NK_frac",
+        "tum_T_frac_cd45",
+        "tum_NK_frac_cd45",
+        "expfrac_m",
+        "blood_tumour_dual",
+    )
 )
 REASON_LABELS: Final = {
     # samples

@@ -102,13 +102,14 @@ def describe_prespecification(comparisons: pd.DataFrame) -> str:
     n_all, n = len(comparisons), sum(map(read_flag, comparisons["prespecified"]))
     if n == 0:
         return (
-            "Prespecified: no. No analysis plan was frozen before the arms were seen, so every "
-            "comparison below is exploratory."
+            "Prespecified: no. The arms were not compared under an analysis plan that was frozen "
+            "before and has not changed, so every comparison below is exploratory."
         )
     if n == n_all:
         return "Prespecified: yes. The analysis plan was frozen before the arms were seen."
     return (
-        f"Prespecified: {n} of {n_all} comparisons; the others are exploratory and are marked so."
+        f"Prespecified: {n} of {n_all} comparisons; the others are exploratory, or stand behind a "
+        "gate that stayed shut, and are marked so."
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hiaim_sc.config import StudyConfig
 
 _PLACE = ["patient_id", "visit", "tissue", "session_phase"]
+_BLOOD_COUNT = ["wbc_1e9_per_l", "lymphocyte_pct"]
 _NO_ROW = "no row in samples.tsv"
 
 
@@ -128,9 +129,10 @@ class Study:
 
         Returns
         -------
-        `patient_id visit tissue session_phase sample_id status reason`, a row per specimen, sorted
-        by patient, visit in the order of the design, tissue, phase. Without a row in samples.tsv
-        the `status` is not_collected and `sample_id` missing.
+        `patient_id visit tissue session_phase sample_id status reason wbc_1e9_per_l
+        lymphocyte_pct`, a row per specimen, sorted by patient, visit in the order of the design,
+        tissue, phase. Without a row in samples.tsv the `status` is not_collected and `sample_id`
+        missing.
         """
         design = self.config.design
         planned = pd.MultiIndex.from_product(
@@ -138,7 +140,9 @@ class Study:
             names=_PLACE,
         ).to_frame(index=False)
         table = planned.merge(
-            self.samples[[*_PLACE, "sample_id", "status", "reason"]], on=_PLACE, how="outer"
+            self.samples[[*_PLACE, "sample_id", "status", "reason", *_BLOOD_COUNT]],
+            on=_PLACE,
+            how="outer",
         )
         has_row = table["sample_id"].notna()
         table["status"] = table["status"].where(has_row, "not_collected")

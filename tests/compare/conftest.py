@@ -59,7 +59,8 @@ def build_expected(rows: Sequence[tuple[str, ...]]) -> pd.DataFrame:
     names = [
         f"{p}-{v}-{t}-{f}" for p, v, t, _, f in table[columns].itertuples(index=False, name=None)
     ]
-    return table.assign(sample_id=pd.Series(names, dtype="str"), reason=None)
+    counted = {"wbc_1e9_per_l": 6.0, "lymphocyte_pct": 30.0}
+    return table.assign(sample_id=pd.Series(names, dtype="str"), reason=None, **counted)
 
 
 def build_states(samples: Sequence[str], states: Mapping[str, str] | None = None) -> pd.DataFrame:

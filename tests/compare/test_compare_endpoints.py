@@ -16,7 +16,14 @@ from hiaim_sc.names import REASONS_MISSING, RELEASE_TABLES
 DESIGN = Design(
     arms=("control", "exercise"), visits={"baseline": 0, "week6": 42}, tissues=("blood", "tumor")
 )
-SMALL = CompareOptions(min_lymphocytes=10, min_cells=20, min_depth=10, called_draws=20)
+SMALL = CompareOptions(
+    min_lymphocytes=10,
+    min_cells=20,
+    min_immune_cells=15,
+    min_nk_and_t_cells=10,
+    min_depth=10,
+    called_draws=20,
+)
 BLOOD = {"T": 60, "NK": 30, "B": 10, "myeloid": 900}
 TUMOUR = {"T": 60, "NK": 40, "epithelial": 300}
 CLONES = [20, 10, *[1] * 30]
@@ -73,6 +80,31 @@ def test_fractions_are_counts_over_lymphocytes_in_blood_and_all_cells_in_tumour(
     assert nk["value_analysed"] == pytest.approx(np.log(30.5 / 70.5))
     assert value(table, "tum_T_frac", "P1-week6-tumor-rest")["value"] == 60 / 400
     assert value(table, "tum_NK_frac", "P1-week6-tumor-rest")["value"] == 40 / 400
+
+
+def test_fractions_of_immune_cells_and_the_log_ratio_leave_tumour_cells_out(study):
+    table = measure(study())
+    sample = "P1-week6-tumor-rest"
+    share = value(table, "tum_T_frac_cd45", sample)
+    assert (share["value"], share["n_cells"]) == (60 / 100, 100)
+    assert value(table, "tum_NK_frac_cd45", sample)["value"] == 40 / 100
+    ratio = value(table, "tum_NK_T", sample)
+    assert ratio["value"] == ratio["value_analysed"] == pytest.approx(np.log(40.5 / 60.5))
+    assert (ratio["scale"], ratio["n_cells"]) == ("identity", 100)
+
+
+def test_the_absolute_number_is_the_blood_count_times_the_fraction(study):
+    cells, expected, *rest = study([("P1", "week6", "blood"), ("P2", "week6", "blood")])
+    expected["wbc_1e9_per_l"], expected["lymphocyte_pct"] = [4.0, np.nan], 30.0
+    table = measure((cells, expected, *rest))
+    found = value(table, "blood_nk_abs", "P1-week6-blood-rest")
+    assert found["value"] == pytest.approx(1.2 * 30 / 100)
+    assert found["value_analysed"] == pytest.approx(np.log(1.2 * 30.5 / 101))
+    assert (found["scale"], found["n_cells"]) == ("ln", 100)
+    uncounted = value(table, "blood_nk_abs", "P2-week6-blood-rest")
+    assert uncounted["reason_missing"] == "not_collected"
+    assert np.isnan(uncounted["value"])
+    assert value(table, "blood_nk_frac", "P2-week6-blood-rest")["value"] == 30 / 100
 
 
 def test_expansion_is_the_hypergeometric_expectation_at_the_common_depth(
@@ -243,8 +275,12 @@ def test_every_expected_sample_has_a_value_or_one_reason(study, make_cells, fate
     ).any()
     assert table["endpoint"].value_counts().to_dict() == {
         "blood_nk_frac": 4,
+        "blood_nk_abs": 4,
         "tum_T_frac": 4,
         "tum_NK_frac": 4,
+        "tum_T_frac_cd45": 4,
+        "tum_NK_frac_cd45": 4,
+        "tum_NK_T": 4,
         "nexp_m": 8,
         "expfrac_m": 8,
         "n_called_m": 4,
