@@ -163,6 +163,10 @@ class CompareOptions(Model):
     min_cells: int = Field(300, ge=1, description="Cells a tumour fraction needs.")
     min_immune_cells: int = Field(100, ge=1, description="... and a fraction of immune cells.")
     min_nk_and_t_cells: int = Field(50, ge=1, description="T and NK cells that tum_NK_T needs.")
+    depth: dict[Name, Annotated[int, Field(ge=2)]] = Field(
+        default_factory=dict,
+        description="Tissue: depth m, fixed. By default the 10 % quantile of the samples' sizes.",
+    )
     min_depth: int = Field(100, ge=2, description="The depth m is never below this.")
     expanded_min_cells: int = Field(2, ge=2, description="Cells that make a clone expanded (c).")
     called_rho: float = Field(0.05, ge=0, lt=1)

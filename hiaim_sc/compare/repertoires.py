@@ -105,7 +105,7 @@ def gather_repertoires(
     cells
         Release table ``cells``.
     options
-        Least depth.
+        Fixed depths, and the least of those that are chosen.
     """
     usable = located[located["reason_missing"] == ""]
     tissue_of = dict(zip(usable["sample_id"], usable["tissue"], strict=True))
@@ -118,7 +118,10 @@ def gather_repertoires(
     sizes: dict[str, list[int]] = {str(tissue): [] for tissue in located["tissue"].unique()}
     for name, found in clones.items():
         sizes[tissue_of[name]].append(int(found.sum()))
-    depth = {tissue: choose_depth(found, options) for tissue, found in sizes.items()}
+    depth = {
+        tissue: options.depth.get(tissue) or choose_depth(found, options)
+        for tissue, found in sizes.items()
+    }
     with_receptors = frozenset(cells.loc[cells["chain_pairing"].notna(), "sample_id"])
     return Repertoires(located, clones, with_receptors, depth, population)
 

@@ -184,17 +184,22 @@ def find_undeclared(config: StudyConfig) -> list[Fault]:
 
 
 def check_plan(config: StudyConfig, measurements: pd.DataFrame | None) -> list[Fault]:
-    """Faults of the registered primary outcome: what it names and the study does not have.
+    """Faults of the plan: tissues, visits and measurements that the study does not have.
 
     Parameters
     ----------
     measurements
         In text form; None where the study has none, or none that can be read.
     """
-    planned = config.analysis_plan.registered_primary
+    tissues = config.design.tissues
+    faults = [
+        Fault(_CONFIG, 0, "options.compare.depth", tissue, f"a tissue: {', '.join(tissues)}")
+        for tissue in config.options.compare.depth
+        if tissue not in tissues
+    ]
+    planned, key = config.analysis_plan.registered_primary, "analysis_plan.registered_primary"
     if planned is None:
-        return []
-    key, faults = "analysis_plan.registered_primary", []
+        return faults
     if planned.visit is not None and planned.visit not in config.design.visits:
         allowed = f"a visit of the design: {', '.join(config.design.visits)}"
         faults.append(Fault(_CONFIG, 0, f"{key}.visit", planned.visit, allowed))

@@ -130,6 +130,15 @@ def test_expansion_is_the_hypergeometric_expectation_at_the_common_depth(
     assert value(table, "nexp_m", "P1-baseline-blood-rest")["reason_missing"] == "below_depth"
 
 
+def test_a_fixed_depth_does_not_move_with_the_samples(study):
+    fixed = SMALL.model_copy(update={"depth": {"blood": 35}})
+    for patients in (["P1"], ["P1", "P2"]):
+        table = measure(study([(p, "week6", t) for p in patients for t in DESIGN.tissues]), fixed)
+        depth = table[table["endpoint"] == "nexp_m"].groupby("tissue")["depth"].unique()
+        assert list(depth["blood"]) == [35]
+        assert list(depth["tumor"]) == [60]
+
+
 def test_called_clones_at_full_depth_are_those_the_test_calls(study, make_cells):
     before, after = "P1-baseline-blood-rest", "P1-week6-blood-rest"
     cells = {

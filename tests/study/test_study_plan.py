@@ -169,3 +169,11 @@ def test_a_registered_primary_that_the_study_has_not_is_a_fault(folder, planned,
     (fault,) = caught.value.faults
     assert fault.column == column
     assert allowed in fault.allowed
+
+
+def test_a_depth_of_an_unknown_tissue_is_a_fault(folder):
+    write_config(folder, options={"compare": {"depth": {"blood": 300, "lung": 100}}})
+    with pytest.raises(UserInputError) as caught:
+        read_study(folder)
+    (fault,) = caught.value.faults
+    assert (fault.column, fault.value) == ("options.compare.depth", "lung")
