@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,6 +107,7 @@ def browse(store: Path, port: int) -> None:
     environment.pop("PREFECT_API_URL", None)
     command = [sys.executable, "-m", "prefect", "server", "start"]
     typer.echo(f"Prefect UI: http://127.0.0.1:{port}/runs   (Ctrl-C stops it)")
-    subprocess.run(
-        [*command, "--host", "127.0.0.1", "--port", str(port)], env=environment, check=False
-    )
+    with suppress(KeyboardInterrupt):
+        subprocess.run(
+            [*command, "--host", "127.0.0.1", "--port", str(port)], env=environment, check=False
+        )

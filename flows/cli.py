@@ -30,6 +30,7 @@ fault is listed), 1 a fault of ours or of the machine.""",
 
 # 128 + SIGINT, as shells have it
 _INTERRUPTED = 130
+_GO_ON = "interrupted; what was computed is kept: the same command goes on from there"
 
 StudyFolder = Annotated[
     Path, typer.Argument(metavar="STUDY", help="The study folder (holds study.yaml).")
@@ -47,8 +48,8 @@ BlindedOption = Annotated[
 
 
 @contextmanager
-def _faults_reported() -> Iterator[None]:
-    """Turn what the user or a machine got wrong into a message and an exit code."""
+def _faults_reported(interrupted: str = "interrupted") -> Iterator[None]:
+    """Turn what the user or a machine got wrong, or an interrupt, into words and an exit code."""
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         yield
@@ -59,7 +60,7 @@ def _faults_reported() -> Iterator[None]:
         errors.print(str(error), markup=False)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        errors.print("interrupted; what was computed is kept: the same command goes on from there")
+        errors.print(interrupted)
         raise typer.Exit(_INTERRUPTED) from None
 
 
@@ -147,7 +148,7 @@ def run(  # noqa: PLR0913  one parameter per option of the command
     from flows._profile import read_profile
     from hiaim_sc.study import find_allocation_faults, read_study
 
-    with _faults_reported():
+    with _faults_reported(interrupted=_GO_ON):
         chosen = read_profile(profile, workers=workers)
         found = read_study(study)
         faults = [] if blinded else find_allocation_faults(found)
