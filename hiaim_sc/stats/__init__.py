@@ -18,7 +18,9 @@ from hiaim_sc.stats.diversity import (
     simpson_unbiased,
 )
 from hiaim_sc.stats.effects import HodgesLehmann, hedges_g, hodges_lehmann
+from hiaim_sc.stats.imputation import MultipleImputation, multiple_imputation, tipping_point
 from hiaim_sc.stats.linear import Ancova, Estimability, ancova, estimable
+from hiaim_sc.stats.mixed import ConstrainedLda, constrained_lda
 from hiaim_sc.stats.moderated import ModeratedT, VariancePrior, moderated_t, squeeze_variances
 from hiaim_sc.stats.multiplicity import benjamini_hochberg, holm
 from hiaim_sc.stats.overlap import jaccard, morisita_horn
@@ -35,10 +37,12 @@ from hiaim_sc.stats.startrac import pairwise_migration, pairwise_transition, sta
 __all__ = [
     "Ancova",
     "CloneChange",
+    "ConstrainedLda",
     "Estimability",
     "HodgesLehmann",
     "MaxT",
     "ModeratedT",
+    "MultipleImputation",
     "Rerandomisation",
     "VariancePrior",
     "ancova",
@@ -47,6 +51,7 @@ __all__ = [
     "clonality",
     "clone_change_test",
     "clr",
+    "constrained_lda",
     "coverage",
     "empirical_logit",
     "estimable",
@@ -59,6 +64,7 @@ __all__ = [
     "max_t",
     "moderated_t",
     "morisita_horn",
+    "multiple_imputation",
     "pairwise_migration",
     "pairwise_transition",
     "pielou_evenness",
@@ -72,4 +78,5 @@ __all__ = [
     "squeeze_variances",
     "startrac",
     "subsample_counts",
+    "tipping_point",
 ]
