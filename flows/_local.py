@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from flows._interrupt import remembering_interrupts
 from flows._paths import default_store
 from flows._server import (
     configured,
     free_port,
     local_server,
     send_what_is_queued,
+    server_command,
     server_environment,
 )
 from flows._server import wait_for_task_runs as drain
@@ -43,6 +45,7 @@ def run_study(
     # progress is on the terminal already; the server still gets every line
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "ERROR")
     with ExitStack() as stack:
+        stack.enter_context(remembering_interrupts())
         own_server = not configured()
         if own_server:
             stack.enter_context(local_server(store / "prefect", free_port()))
@@ -105,9 +108,6 @@ def browse(store: Path, port: int) -> None:
         raise HiaimError(msg)
     environment = {**os.environ, **server_environment(home, port)}
     environment.pop("PREFECT_API_URL", None)
-    command = [sys.executable, "-m", "prefect", "server", "start"]
     typer.echo(f"Prefect UI: http://127.0.0.1:{port}/runs   (Ctrl-C stops it)")
     with suppress(KeyboardInterrupt):
-        subprocess.run(
-            [*command, "--host", "127.0.0.1", "--port", str(port)], env=environment, check=False
-        )
+        subprocess.run(server_command(port), env=environment, check=False)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hiaim_sc.errors import Fault, UserInputError
-from hiaim_sc.study import changes_since, require_frozen_plan
+from hiaim_sc.study import PlanChange, changes_since, require_frozen_plan
 
 if TYPE_CHECKING:
-    from hiaim_sc.study import FrozenPlan, PlanChange, Study
+    from pathlib import Path
+
+    from hiaim_sc.study import FrozenPlan, Study
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,18 @@ class Opening:
 
     @property
     def prespecified(self) -> bool:
-        """Whether the plan is as it was frozen."""
+        """Whether the plan is as it was frozen, and was frozen before the arms were compared."""
         return self.frozen is not None and not self.changes
 
 
-def open_arms(study: Study, request: ArmsRequest) -> Opening:
+def open_arms(study: Study, request: ArmsRequest, *, results: Path) -> Opening:
     """What the user asked for, refused where it cannot be.
+
+    Parameters
+    ----------
+    results
+        The study's releases: one that compared the arms before the plan was frozen is a change of
+        that plan, too.
 
     Raises
     ------
@@ -78,6 +88,17 @@ def open_arms(study: Study, request: ArmsRequest) -> Opening:
     frozen = require_frozen_plan(study, deviation=deviation)
     return Opening(
         frozen=frozen,
-        changes=tuple(changes_since(frozen, study.config)),
+        changes=(*changes_since(frozen, study.config), *_seen_before(frozen, results)),
         deviation=deviation,
     )
+
+
+def _seen_before(frozen: FrozenPlan, results: Path) -> list[PlanChange]:
+    """A change per release that compared the arms before the plan was frozen."""
+    frozen_at = datetime.fromisoformat(frozen.frozen_at)
+    seen = []
+    for path in sorted(results.glob("[0-9]*/manifest.json")):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if datetime.fromisoformat(manifest["started"]) < frozen_at and not manifest["blinded"]:
+            seen.append(PlanChange("arms", "sealed", f"compared in release {path.parent.name}"))
+    return seen

@@ -46,6 +46,12 @@ def server_environment(home: Path, port: int) -> dict[str, str]:
     }
 
 
+def server_command(port: int) -> list[str]:
+    """Command of a Prefect server on loopback that ends with this process."""
+    prefect = [sys.executable, "-m", "flows._lifetime", str(os.getpid())]
+    return [*prefect, "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+
+
 def configured() -> bool:
     """Whether the user has named a Prefect server."""
     return bool(os.environ.get("PREFECT_API_URL"))
@@ -76,12 +82,14 @@ def local_server(home: Path, port: int) -> Iterator[str]:
     home.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, **server_environment(home, port)}
     environment.pop("PREFECT_API_URL", None)
-    command = [sys.executable, "-m", "flows._lifetime", str(os.getpid()), "server", "start"]
-    command += ["--host", "127.0.0.1", "--port", str(port)]
     api = f"http://127.0.0.1:{port}/api"
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(
-            command, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            server_command(port),
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         try:
             _wait_until_healthy(process, api, home)

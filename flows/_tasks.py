@@ -14,6 +14,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 
+from flows._interrupt import stop_if_interrupted
 from flows._stages import StageCall, execute
 
 if TYPE_CHECKING:
@@ -35,4 +36,5 @@ def compute_as_tasks(calls: Sequence[StageCall]) -> Iterator[tuple[StageCall, fl
         named = run_stage.with_options(name=call.recipe.stage)
         futures[named.submit(call, call.title)] = call
     for future in as_completed(list(futures)):
+        stop_if_interrupted()
         yield futures[future], future.result()

@@ -145,6 +145,7 @@ def run(  # noqa: PLR0913  one parameter per option of the command
     """
     from flows._local import run_study
     from flows._opening import ArmsRequest, open_arms
+    from flows._paths import default_results
     from flows._profile import read_profile
     from hiaim_sc.study import find_allocation_faults, read_study
 
@@ -155,7 +156,8 @@ def run(  # noqa: PLR0913  one parameter per option of the command
         if faults:
             raise UserInputError(faults)
         arms = ArmsRequest(blinded=blinded, unblind=unblind, deviation=deviation)
-        open_arms(found, arms)  # refused before a server is started
+        # refused before a server is started
+        open_arms(found, arms, results=results or default_results(study))
         run_study(study, results=results, store=store, profile=chosen, arms=arms)
 
 

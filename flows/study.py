@@ -87,10 +87,11 @@ def study_flow(
     run_store = Store(Path(store).resolve() if store else default_store(folder))
     with ConsoleProgress() as progress:
         run = StudyRun(read_study(folder), run_store, progress, compute_as_tasks)
-        opening = open_arms(
-            run.study, ArmsRequest(blinded=blinded, unblind=unblind, deviation=deviation)
+        request = ArmsRequest(blinded=blinded, unblind=unblind, deviation=deviation)
+        opening = open_arms(run.study, request, results=target)
+        libraries, keys = run_stages(
+            run, blinded=opening.blinded, prespecified=opening.prespecified
         )
-        libraries, keys = run_stages(run, blinded=blinded, prespecified=opening.prespecified)
         _log(run, libraries.quarantined)
         release = publish_release(
             run, libraries, keys, results=target, started=started, opening=opening

@@ -36,6 +36,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
+def simulate(tmp_path_factory):
+    """Simulates a study: call it with settings; returns the folder with ``study`` and ``truth``."""
+    from hiaim_sc.simulate import SimulationSettings, simulate_cohort
+
+    def build(**settings) -> Path:
+        folder = tmp_path_factory.mktemp("simulated")
+        given = SimulationSettings(out=folder / "study", truth=folder / "truth", **settings)
+        simulate_cohort(given)
+        return folder
+
+    return build
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of the public data sets that stand beside the checkout; skips where it is absent."""
     folder = Path(os.environ.get("HIAIM_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))

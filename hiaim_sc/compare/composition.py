@@ -7,21 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hiaim_sc.compare.samples import group_cells, start_row
+from hiaim_sc.compare.samples import Row, group_cells, start_row
 from hiaim_sc.stats import empirical_logit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
 
     from hiaim_sc.config import CompareOptions
 
-type _Row = dict[str, Any]
-
 _LYMPHOCYTES = ("T", "NK", "B")
 _IMMUNE = (*_LYMPHOCYTES, "plasma", "myeloid")
-_ABSOLUTE = "blood_nk_abs"
 
 
 @dataclass(frozen=True)
@@ -54,8 +49,9 @@ class Fraction:
 
 # In blood the whole is T, NK and B cells: monocytes are lost differently in PBMC preparation and
 # thawing. The fractions of immune cells do not move with how many tumour cells a needle caught.
+_BLOOD_NK = Fraction("blood_nk_frac", "blood", "NK", _LYMPHOCYTES, "min_lymphocytes")
 FRACTIONS = (
-    Fraction("blood_nk_frac", "blood", "NK", _LYMPHOCYTES, "min_lymphocytes"),
+    _BLOOD_NK,
     Fraction("tum_T_frac", "tumor", "T"),
     Fraction("tum_NK_frac", "tumor", "NK"),
     Fraction("tum_T_frac_cd45", "tumor", "T", _IMMUNE, "min_immune_cells"),
@@ -64,10 +60,10 @@ FRACTIONS = (
 )
 
 
-def measure_fractions(
+def measure_composition(
     located: pd.DataFrame, cells: pd.DataFrame, options: CompareOptions
-) -> list[_Row]:
-    """`FRACTIONS` of each sample of their tissue, and ``blood_nk_abs``.
+) -> list[Row]:
+    """`FRACTIONS` and ``blood_nk_abs`` of each sample of their tissue.
 
     The absolute number is the fraction times the lymphocytes of the blood count, in 10^9 per
     litre; a sample without a blood count is ``not_collected`` there.
@@ -83,35 +79,42 @@ def measure_fractions(
     """
     by_sample = dict(group_cells(cells))
     rows = []
-    for fraction in FRACTIONS:
-        for sample in located[located["tissue"] == fraction.tissue].itertuples():
-            row, part = _measure(sample, fraction, by_sample, cells.iloc[:0], options)
-            rows.append(row)
-            if fraction.name == "blood_nk_frac":
-                rows.append(_absolute(sample, row, part))
+    for sample in located.itertuples():
+        found = by_sample.get(sample.sample_id, cells.iloc[:0])
+        own = [fraction for fraction in FRACTIONS if fraction.tissue == sample.tissue]
+        rows += [_measure(sample, fraction, found, options) for fraction in own]
+        if sample.tissue == _BLOOD_NK.tissue:
+            rows.append(_measure_absolute(sample, found, options))
     return rows
 
 
-def _measure(
-    sample: Any,
-    fraction: Fraction,
-    by_sample: Mapping[str, pd.DataFrame],
-    no_cells: pd.DataFrame,
-    options: CompareOptions,
-) -> tuple[_Row, int]:
-    """The row, and the cells of the part."""
+def _measure(sample: Any, fraction: Fraction, cells: pd.DataFrame, options: CompareOptions) -> Row:
     scale = "identity" if fraction.is_log_ratio else "logit"
     row = start_row(sample, fraction.name, scale=scale)
     if row["reason_missing"]:
-        return row, 0
-    part, whole = count_fraction(by_sample.get(sample.sample_id, no_cells), fraction)
+        return row
+    part, whole = count_fraction(cells, fraction)
     row["n_cells"] = whole
     if whole < getattr(options, fraction.minimum):
-        row["reason_missing"] = "below_cell_min"
-        return row, part
+        return row | {"reason_missing": "below_cell_min"}
     analysed = float(empirical_logit(part, whole))
     value = analysed if fraction.is_log_ratio else part / whole
-    return row | {"value": value, "value_analysed": analysed}, part
+    return row | {"value": value, "value_analysed": analysed}
+
+
+def _measure_absolute(sample: Any, cells: pd.DataFrame, options: CompareOptions) -> Row:
+    fraction = _measure(sample, _BLOOD_NK, cells, options)
+    nothing = {"value": np.nan, "value_analysed": np.nan}
+    row = fraction | nothing | {"endpoint": "blood_nk_abs", "scale": "ln"}
+    if row["reason_missing"]:
+        return row
+    lymphocytes = sample.lymphocytes_1e9_per_l
+    if not lymphocytes > 0:
+        return row | {"reason_missing": "not_collected"}
+    part, whole = count_fraction(cells, _BLOOD_NK)
+    # a half more, as in the logit, so that a sample without a NK cell has a logarithm
+    analysed = float(np.log(lymphocytes * (part + 0.5) / (whole + 1)))
+    return row | {"value": lymphocytes * part / whole, "value_analysed": analysed}
 
 
 def count_fraction(cells: pd.DataFrame, fraction: Fraction) -> tuple[int, int]:
@@ -129,19 +132,3 @@ def count_fraction(cells: pd.DataFrame, fraction: Fraction) -> tuple[int, int]:
     part = int((compartment == fraction.part).sum())
     whole = compartment.isin(fraction.whole).sum() if fraction.whole else len(compartment)
     return part, int(whole)
-
-
-def _absolute(sample: Any, fraction: _Row, part: int) -> _Row:
-    row = {**fraction, "endpoint": _ABSOLUTE, "scale": "ln"}
-    row |= {"value": np.nan, "value_analysed": np.nan}
-    if row["reason_missing"]:
-        return row
-    if not sample.lymphocytes_1e9_per_l > 0:
-        return row | {"reason_missing": "not_collected"}
-    whole = row["n_cells"]
-    # a half more, as in the logit, so that a sample without a NK cell has a logarithm
-    analysed = np.log(sample.lymphocytes_1e9_per_l * (part + 0.5) / (whole + 1))
-    return row | {
-        "value": sample.lymphocytes_1e9_per_l * part / whole,
-        "value_analysed": float(analysed),
-    }

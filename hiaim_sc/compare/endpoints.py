@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hiaim_sc.compare.composition import measure_fractions
+from hiaim_sc.compare.composition import measure_composition
 from hiaim_sc.compare.measurements import measure_analytes
 from hiaim_sc.compare.repertoires import (
     gather_repertoires,
@@ -58,7 +58,7 @@ def measure_endpoints(
     located = locate_samples(expected_samples, library_states, identity)
     repertoires = gather_repertoires(located, cells, options)
     rows = [
-        *measure_fractions(located, cells, options),
+        *measure_composition(located, cells, options),
         *measure_expansion(repertoires, options),
         *measure_calls(repertoires, design, options),
         *measure_dual(repertoires, options),

@@ -12,7 +12,7 @@ from hiaim_sc.stats import benjamini_hochberg, max_t
 from hiaim_sc.storage import generator
 
 if TYPE_CHECKING:
-    from hiaim_sc.config import StudyConfig
+    from hiaim_sc.config import AnalysisPlan, StudyConfig
 
 REGISTERED, PRIMARY, KEY_SECONDARY = "registered_primary", "primary", "key_secondary"
 
@@ -73,12 +73,12 @@ def _find_gate(place: Place, config: StudyConfig) -> str:
 
 
 def judge(table: pd.DataFrame, trial: Trial, *, prespecified: bool) -> pd.DataFrame:
-    """The comparisons with ``family gate p_adj prespecified``.
+    """The comparisons with ``family gate alpha p_adj prespecified``.
 
     A gate's p-values are adjusted together by max-T (min-P) over the same redrawn arms, those of
-    any other family by Benjamini-Hochberg. The registered primary outcome is not adjusted. Where
-    no p of a gate is at most the plan's alpha, what lies behind it is no longer prespecified: its
-    numbers stay.
+    any other family by Benjamini-Hochberg. The registered primary outcome is not adjusted and has
+    a level of its own. Where no p of a planned gate is at most ``alpha``, or none could be
+    computed, what lies behind it is no longer prespecified: its numbers stay.
 
     Parameters
     ----------
@@ -95,7 +95,10 @@ def judge(table: pd.DataFrame, trial: Trial, *, prespecified: bool) -> pd.DataFr
         family=[family.name for family in families],
         gate=[family.gate for family in families],
         prespecified=[prespecified and family.planned for family in families],
+        alpha=trial.config.analysis_plan.alpha,
     )
+    if registered := trial.config.analysis_plan.registered_primary:
+        table["alpha"] = table["alpha"].mask(table["gate"] == REGISTERED, registered.alpha)
     is_gate = table["gate"] != ""
     for (gate, contrast), group in table[is_gate].groupby(["gate", "contrast"]):
         adjusted = group["p_perm"].to_numpy(dtype=float)
@@ -105,7 +108,7 @@ def judge(table: pd.DataFrame, trial: Trial, *, prespecified: bool) -> pd.DataFr
         table.loc[group.index, "p_adj"] = adjusted
     for _, group in table[~is_gate].groupby("family"):
         table.loc[group.index, "p_adj"] = benjamini_hochberg(group["p_perm"].to_numpy(dtype=float))
-    return _close_gates(table, trial.config.analysis_plan.alpha)
+    return _close_gates(table, trial.config.analysis_plan)
 
 
 def _adjust_gate(
@@ -140,12 +143,16 @@ def _adjust_gate(
     return adjusted
 
 
-def _close_gates(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
-    behind = {PRIMARY: table["gate"].isin([KEY_SECONDARY, ""]), KEY_SECONDARY: table["gate"] == ""}
-    for gate, rows in behind.items():
-        for contrast, found in table[table["gate"] == gate].groupby("contrast"):
-            if not (found["p_adj"] <= alpha).any():
-                table.loc[rows & (table["contrast"] == contrast), "prespecified"] = False
+def _close_gates(table: pd.DataFrame, plan: AnalysisPlan) -> pd.DataFrame:
+    """A gate that nothing passes, or that could not be tested, takes what lies behind with it."""
+    order = ((PRIMARY, plan.primary), (KEY_SECONDARY, plan.key_secondary))
+    passes = (table["gate"] != REGISTERED) & (table["p_adj"] <= table["alpha"])
+    behind = table["gate"].isin([PRIMARY, KEY_SECONDARY, ""])
+    for gate, planned in order:
+        behind &= table["gate"] != gate
+        opened = set(table.loc[passes & (table["gate"] == gate), "contrast"])
+        if planned:
+            table.loc[behind & ~table["contrast"].isin(opened), "prespecified"] = False
     return table
 
 

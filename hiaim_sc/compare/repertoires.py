@@ -18,14 +18,12 @@ from hiaim_sc.compare.clonal import (
     expanded_clones,
     expanded_fraction,
 )
-from hiaim_sc.compare.samples import PLACE, group_cells, start_row
+from hiaim_sc.compare.samples import PLACE, Row, group_cells, start_row
 from hiaim_sc.stats import empirical_logit
 from hiaim_sc.storage import generator
 
 if TYPE_CHECKING:
     from hiaim_sc.config import CompareOptions, Design
-
-    type _Row = dict[str, Any]
 
 _NO_CLONES = pd.Series(dtype="int64")
 
@@ -79,7 +77,7 @@ class Repertoires:
             return "no_vdj"
         return "below_depth" if self.of(sample).sum() < self.depth[sample.tissue] else ""
 
-    def start(self, sample: Any, endpoint: str, scale: str) -> _Row:
+    def start(self, sample: Any, endpoint: str, scale: str) -> Row:
         """A row of the endpoints, without a value yet."""
         known = {} if sample.reason_missing else {"n_cells": int(self.of(sample).sum())}
         return start_row(
@@ -126,7 +124,7 @@ def gather_repertoires(
     return Repertoires(located, clones, with_receptors, depth, population)
 
 
-def measure_expansion(repertoires: Repertoires, options: CompareOptions) -> list[_Row]:
+def measure_expansion(repertoires: Repertoires, options: CompareOptions) -> list[Row]:
     """``nexp_m`` and ``expfrac_m`` of each sample."""
     rows = []
     for sample in repertoires.located.itertuples():
@@ -140,7 +138,7 @@ def measure_expansion(repertoires: Repertoires, options: CompareOptions) -> list
     return rows
 
 
-def measure_calls(repertoires: Repertoires, design: Design, options: CompareOptions) -> list[_Row]:
+def measure_calls(repertoires: Repertoires, design: Design, options: CompareOptions) -> list[Row]:
     """``n_called_m``: clones called expanded since the baseline, at each later visit.
 
     Both samples are of the same phase: what a bout mobilises is no expansion.
@@ -165,7 +163,7 @@ def measure_calls(repertoires: Repertoires, design: Design, options: CompareOpti
     return rows
 
 
-def measure_dual(repertoires: Repertoires, options: CompareOptions) -> list[_Row]:
+def measure_dual(repertoires: Repertoires, options: CompareOptions) -> list[Row]:
     """``blood_tumour_dual``: clones expanded in the tumour and in the resting blood of a visit."""
     if not {"tumor", "blood"} <= set(repertoires.depth):
         return []
@@ -188,11 +186,11 @@ def measure_dual(repertoires: Repertoires, options: CompareOptions) -> list[_Row
     return rows
 
 
-def _as_number(value: float) -> _Row:
+def _as_number(value: float) -> Row:
     return {"value": value, "value_analysed": float(np.log(value + 0.5))}
 
 
-def _as_share(value: float, depth: int) -> _Row:
+def _as_share(value: float, depth: int) -> Row:
     return {"value": value, "value_analysed": float(empirical_logit(value * depth, depth))}
 
 

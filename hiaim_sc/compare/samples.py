@@ -10,6 +10,9 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# A row of the endpoints in the making.
+type Row = dict[str, Any]
+
 PLACE = ["patient_id", "tissue", "visit", "session_phase"]
 
 
@@ -66,7 +69,7 @@ def group_cells(cells: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield str(sample_id), found
 
 
-def start_row(sample: Any, endpoint: str, **known: Any) -> dict[str, Any]:
+def start_row(sample: Any, endpoint: str, **known: Any) -> Row:
     """A row of the endpoints without a value, for the reason that the sample has.
 
     Parameters

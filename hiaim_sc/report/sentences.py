@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-ALPHA: Final = 0.05
-
 _KIND_WORDS: Final = {
     "ratio": "ratio of geometric means",
     "odds ratio": "odds ratio",
@@ -36,15 +34,14 @@ _KIND_WORDS: Final = {
 }
 
 
-def describe_comparison(row: Mapping[str, Any], *, alpha: float = ALPHA) -> str:
+def describe_comparison(row: Mapping[str, Any]) -> str:
     """One comparison in one sentence: verdict, estimate with interval, patients per arm, p.
 
     Parameters
     ----------
     row
-        A row of `comparisons`. The verdict follows `p_adj` where there is one, else `p_perm`.
-    alpha
-        Level of the verdict.
+        A row of `comparisons`. The verdict follows `p_adj` where there is one, else `p_perm`, at
+        the row's `alpha`.
     """
     where = label_place(str(row["tissue"]), str(row["visit"]), str(row["session_phase"]))
     name = f"{capitalise(label_endpoint(str(row['endpoint'])))} ({where})"
@@ -57,18 +54,18 @@ def describe_comparison(row: Mapping[str, Any], *, alpha: float = ALPHA) -> str:
         f"{_KIND_WORDS[effect.kind]} {interval.replace(' (', ', 95 % interval ').rstrip(')')}"
     )
     numbers = ", ".join(filter(None, (estimate, describe_patients(row), _p_words(row))))
-    return f"{name}: {choose_verdict(row, alpha=alpha)} ({numbers})."
+    return f"{name}: {choose_verdict(row)} ({numbers})."
 
 
-def choose_verdict(row: Mapping[str, Any], *, alpha: float = ALPHA) -> str:
+def choose_verdict(row: Mapping[str, Any]) -> str:
     """How sure a comparison is, in words that claim no more than the test does."""
     if read_flag(row["blinded"]):
         return "labels are random, so this says nothing about the arms"
     p = read_number(row["p_perm"])
     if not math.isfinite(p):
         return "too few patients for a test, so the estimate stands alone"
-    if not gives_evidence(row, alpha=alpha):
-        if p <= alpha:
+    if not gives_evidence(row):
+        if p <= read_number(row["alpha"]):
             return "no evidence of a difference once the endpoints of its family are counted"
         return "no evidence of a difference"
     treated, reference = split_contrast(str(row["contrast"]))
@@ -78,13 +75,13 @@ def choose_verdict(row: Mapping[str, Any], *, alpha: float = ALPHA) -> str:
     return f"{strength} of a difference, {direction} in {treated} than in {reference}"
 
 
-def gives_evidence(row: Mapping[str, Any], *, alpha: float = ALPHA) -> bool:
+def gives_evidence(row: Mapping[str, Any]) -> bool:
     """Whether the test rejects: by `p_adj`, or by `p_perm` where there is no adjusted p."""
     if read_flag(row["blinded"]):
         return False
     p, adjusted = read_number(row["p_perm"]), read_number(row["p_adj"])
     decisive = adjusted if math.isfinite(adjusted) else p
-    return math.isfinite(decisive) and decisive <= alpha
+    return math.isfinite(decisive) and decisive <= read_number(row["alpha"])
 
 
 def describe_patients(row: Mapping[str, Any]) -> str:
@@ -113,7 +110,7 @@ def describe_prespecification(comparisons: pd.DataFrame) -> str:
     )
 
 
-def summarise_comparisons(comparisons: pd.DataFrame, *, alpha: float = ALPHA) -> str:
+def summarise_comparisons(comparisons: pd.DataFrame) -> str:
     """How many comparisons were made, tested and gave evidence, in one or two sentences."""
     if comparisons.empty:
         return "Nothing has been compared between arms yet."
@@ -126,9 +123,7 @@ def summarise_comparisons(comparisons: pd.DataFrame, *, alpha: float = ALPHA) ->
     )
     if any(read_flag(row["blinded"]) for row in rows):
         return f"{text} The labels are random: the numbers show that the machinery works, no more."
-    found = [
-        row for row in tested if "evidence of a difference, " in choose_verdict(row, alpha=alpha)
-    ]
+    found = [row for row in tested if "evidence of a difference, " in choose_verdict(row)]
     if not tested:
         return f"{text} How sure a difference is cannot be said without a test."
     if not found:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PLAN_LOCK = "sap.lock.json"
 _CONFIG = "study.yaml"
 _ABSENT = "(not set)"
-_ANEW = "undo the change; while nobody has seen the arms, remove sap.lock.json and freeze again"
+_ANEW = "undo the change; while nobody has compared the arms, remove sap.lock.json and freeze again"
 
 
 @dataclass(frozen=True)

@@ -150,3 +150,19 @@ def test_behind_a_gate_that_stays_shut_nothing_is_prespecified(config, effects, 
 def test_without_a_frozen_plan_nothing_is_prespecified(config, options):
     found = compare(config, endpoints(clonal=3.0, tumour=3.0), **options)
     assert not found["prespecified"].any()
+
+
+def test_a_planned_gate_that_cannot_be_tested_stays_shut(config):
+    table = endpoints(tumour=3.0)
+    found = compare(config, table[table["tissue"] != "blood"])
+    assert set(found.loc[found["prespecified"], "family"]) == {"registered_primary"}
+    plan = config.analysis_plan.model_copy(update={"primary": ()})
+    config = config.model_copy(update={"analysis_plan": plan})
+    found = compare(config, table[table["tissue"] != "blood"])
+    assert found.loc[("tum_T_frac", "tumor"), "prespecified"]
+
+
+def test_each_comparison_has_the_level_it_is_judged_at(config):
+    found = compare(config, endpoints())
+    assert found.loc[("flow:NK", ""), "alpha"] == 0.01
+    assert (found["alpha"].drop(("flow:NK", "")) == 0.05).all()

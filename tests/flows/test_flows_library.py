@@ -10,19 +10,13 @@ from flows._progress import NoProgress
 from flows._run import StudyRun, compute_here
 from flows._status import library_states
 from flows.process_library import process_libraries
-from hiaim_sc.simulate import SimulationSettings, simulate_cohort
 from hiaim_sc.storage import Store
 from hiaim_sc.study import read_study
 
 
 @pytest.fixture(scope="module")
-def simulated(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("simulated")
-    settings = SimulationSettings(
-        out=folder / "study", truth=folder / "truth", n_patients=2, cells_per_library=60, seed=2
-    )
-    simulate_cohort(settings)
-    return folder / "study"
+def simulated(simulate):
+    return simulate(n_patients=2, cells_per_library=60, seed=2) / "study"
 
 
 @pytest.mark.parametrize("victim", ["artefact.json", "fault.json"])

@@ -233,6 +233,7 @@ def make_comparisons(*, blinded: bool = False) -> pd.DataFrame:
                 "reason_empty": "too few patients" if np.isnan(b) else None,
                 "method": "ancova+permutation",
                 "blinded": blinded,
+                "alpha": 0.05,
             }
         )
     return pd.DataFrame(rows)[list(RELEASE_TABLES["comparisons"])]

@@ -29,6 +29,7 @@ ROW = {
     "prespecified": False,
     "reason_empty": None,
     "blinded": False,
+    "alpha": 0.05,
 }
 
 
@@ -138,6 +139,7 @@ def test_a_comparison_is_told_with_interval_patients_and_p():
     ("changes", "verdict"),
     [
         ({"p_perm": 0.5, "p_adj": 0.7}, "no evidence of a difference"),
+        ({"p_perm": 0.02, "p_adj": 0.02, "alpha": 0.01}, "no evidence of a difference"),
         (
             {"p_perm": 0.03, "p_adj": 0.2},
             "no evidence of a difference once the endpoints of its family are counted",

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import pytest
 
 from flows._server import free_port, local_server
-from hiaim_sc.simulate import SimulationSettings, simulate_cohort
 
 COMMAND = Path(sys.executable).with_name("hiaim-sc")
 
@@ -67,14 +66,9 @@ def hiaim(prefect_server):
 
 
 @pytest.fixture(scope="session")
-def simulated(tmp_path_factory):
+def simulated(simulate):
     """A simulated study of 4 patients: 16 libraries of 250 cells."""
-    folder = tmp_path_factory.mktemp("simulated")
-    settings = SimulationSettings(
-        out=folder / "study", truth=folder / "truth", n_patients=4, cells_per_library=250, seed=3
-    )
-    simulate_cohort(settings)
-    return folder
+    return simulate(n_patients=4, cells_per_library=250, seed=3)
 
 
 @pytest.fixture(scope="session")

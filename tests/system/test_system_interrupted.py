@@ -1,10 +1,11 @@
-"""A run that is killed leaves nothing behind but what it had computed, and goes on from there."""
+"""A run that is stopped leaves nothing behind but what it had computed, and goes on from there."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -45,8 +46,11 @@ def study(simulated, tmp_path):
     return folder
 
 
-def kill_a_run(study, hiaim, log):
-    """Kill a run with its own server amid the libraries, and wait until all its children ended."""
+def stop_a_run(study, hiaim, log, how):
+    """Stop a run with its own server amid the libraries; its exit code when all its children ended.
+
+    What it had said by then is in `log`.
+    """
     environment = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
     with log.open("w") as output:
         run = subprocess.Popen(
@@ -58,15 +62,23 @@ def kill_a_run(study, hiaim, log):
     wait_until(lambda: "cell QC" in log.read_text())
     children = children_of(run.pid)
     assert len(children) >= 3  # the server and the workers
-    run.kill()
-    run.wait(timeout=PATIENCE_SECONDS)
+    run.send_signal(how)
+    code = run.wait(timeout=PATIENCE_SECONDS)
     wait_until(lambda: not any(map(is_alive, children)))
     assert not (study / "results").exists()
+    return code
 
 
 def test_after_a_kill_nothing_is_left_and_a_rerun_goes_on(study, hiaim, tmp_path):
-    kill_a_run(study, hiaim, tmp_path / "log")
+    assert stop_a_run(study, hiaim, tmp_path / "log", signal.SIGKILL) == -signal.SIGKILL
     release = hiaim.release(study)
     tasks = json.loads((release / "manifest.json").read_text())["tasks"]
     assert {task["status"] for task in tasks if task["name"] == "ingest"} == {"reused"}
     assert {task["status"] for task in tasks if task["name"] == "comparisons"} == {"recomputed"}
+
+
+def test_an_interrupt_ends_a_run_with_a_word_on_what_to_do(study, hiaim, tmp_path):
+    log = tmp_path / "log"
+    assert stop_a_run(study, hiaim, log, signal.SIGINT) == 130
+    assert "the same command goes on from there" in log.read_text()
+    assert "Traceback" not in log.read_text()

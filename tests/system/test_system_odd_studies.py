@@ -17,7 +17,6 @@ from flows._progress import NoProgress
 from flows._run import StudyRun, compute_here
 from flows.publish_release import publish_release
 from hiaim_sc.names import REASONS_MISSING, RELEASE_TABLES
-from hiaim_sc.simulate import SimulationSettings, simulate_cohort
 from hiaim_sc.storage import Store
 from hiaim_sc.study import read_study
 
@@ -118,14 +117,10 @@ ODD_STUDIES = (
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("plain")
-    settings = SimulationSettings(
-        out=folder / "study", truth=folder / "truth", n_patients=4, cells_per_library=70, seed=5
-    )
-    simulate_cohort(settings)
-    set_options(folder / "study", integrate={"umap": False})
-    return folder / "study"
+def plain(simulate):
+    study = simulate(n_patients=4, cells_per_library=70, seed=5) / "study"
+    set_options(study, integrate={"umap": False})
+    return study
 
 
 @pytest.mark.parametrize("make_odd", ODD_STUDIES, ids=lambda odd: odd.__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 
 import pandas as pd
 import pytest
@@ -79,6 +80,16 @@ def test_a_frozen_plan_is_kept_or_its_deviation_is_on_record(study, hiaim):
     exploratory = hiaim.release(study)  # what was done once stays on record
     assert len(read(exploratory, "deviations")) == 1
     assert not read(exploratory, "comparisons")["prespecified"].any()
+
+
+def test_a_plan_frozen_after_a_look_is_not_prespecified(study, hiaim):
+    look = hiaim.release(study)
+    time.sleep(1.1)  # times are recorded in seconds
+    assert hiaim("freeze", study).code == 0
+    release = hiaim.release(study, "--unblind")
+    assert not read(release, "comparisons")["prespecified"].any()
+    (deviation,) = read(release, "deviations").to_dict("records")
+    assert deviation["item"] == f"arms: sealed -> compared in release {look.name}"
 
 
 def test_options_that_contradict_each_other_are_refused(study, hiaim):
