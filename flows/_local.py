@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from flows._interrupt import remembering_interrupts
 from flows._paths import default_store
 from flows._server import (
     configured,
@@ -45,7 +44,6 @@ def run_study(
     # progress is on the terminal already; the server still gets every line
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "ERROR")
     with ExitStack() as stack:
-        stack.enter_context(remembering_interrupts())
         own_server = not configured()
         if own_server:
             stack.enter_context(local_server(store / "prefect", free_port()))

@@ -14,7 +14,6 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 
-from flows._interrupt import stop_if_interrupted
 from flows._stages import StageCall, execute
 
 if TYPE_CHECKING:
@@ -36,5 +35,4 @@ def compute_as_tasks(calls: Sequence[StageCall]) -> Iterator[tuple[StageCall, fl
         named = run_stage.with_options(name=call.recipe.stage)
         futures[named.submit(call, call.title)] = call
     for future in as_completed(list(futures)):
-        stop_if_interrupted()
         yield futures[future], future.result()

@@ -58,6 +58,8 @@ def stop_a_run(study, hiaim, log, how):
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
+            # a shell starts background jobs deaf to SIGINT, and with them these tests
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     wait_until(lambda: "cell QC" in log.read_text())
     children = children_of(run.pid)
