@@ -221,14 +221,22 @@ def accounting(inputs: Inputs) -> Payloads:
 
 def endpoints(inputs: Inputs) -> Payloads:
     """One number per patient, tissue and visit; no arm is known here."""
-    from hiaim_sc.compare import measure_endpoints
+    from hiaim_sc.compare import Screen, locate_samples, measure_endpoints
 
-    table = measure_endpoints(
-        inputs.one("cells").read("cells"),
+    stained, screen = inputs.each("specificity"), None
+    if stained and "antigens" in inputs.keys:
+        called = inputs.one("accounting").read("specificity")
+        screen = Screen(called, inputs.table("antigens"), inputs.table("hla"), frozenset(stained))
+    located = locate_samples(
         inputs.table("expected_samples"),
         inputs.table("library_states"),
-        inputs.table("measurements"),
         inputs.one("identity").read("identity_checks"),
+    )
+    table = measure_endpoints(
+        inputs.one("cells").read("cells"),
+        located,
+        inputs.table("measurements"),
+        screen,
         design=inputs.config.design,
         options=inputs.options.compare,
     )

@@ -43,6 +43,12 @@ def compare_arms(
     }
     if study.measurements is not None:
         inputs["measurements"] = run.value("measurements", study.measurements)
+    stained = libraries.inputs("specificity")
+    if stained and study.antigens is not None:
+        inputs |= stained
+        inputs["accounting"] = cohort["accounting"]
+        inputs["antigens"] = run.value("antigens", study.antigens)
+        inputs["hla"] = run.value("hla", study.participants[["patient_id", "hla"]])
     endpoints = run.call("endpoints", inputs)
     run.complete("endpoints", [endpoints])
 

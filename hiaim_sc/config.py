@@ -11,6 +11,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hiaim_sc.names import FAMILIES
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
@@ -162,17 +164,22 @@ class CompareOptions(Model):
     min_lymphocytes: int = Field(200, ge=1)
     min_cells: int = Field(300, ge=1, description="Cells a tumour fraction needs.")
     min_immune_cells: int = Field(100, ge=1, description="... and a fraction of immune cells.")
+    min_typed_cells: int = Field(200, ge=1, description="Cells of known type that comp_* needs.")
     min_nk_and_t_cells: int = Field(50, ge=1, description="T and NK cells that tum_NK_T needs.")
     depth: dict[Name, Annotated[int, Field(ge=2)]] = Field(
         default_factory=dict,
         description="Tissue: depth m, fixed. By default the 10 % quantile of the samples' sizes.",
     )
     min_depth: int = Field(100, ge=2, description="The depth m is never below this.")
+    min_blood_depth: int = Field(300, ge=2, description="... nor is that of blood for share_bt.")
+    min_t_cells: int = Field(100, ge=2, description="T cells for simpson and the pMHC endpoints.")
+    startrac_min_cells: int = Field(50, ge=2, description="Cells of a type, blood and tumour.")
     expanded_min_cells: int = Field(2, ge=2, description="Cells that make a clone expanded (c).")
     called_rho: float = Field(0.05, ge=0, lt=1)
     called_min_total: int = Field(5, ge=1)
     called_alpha: float = Field(0.05, gt=0, lt=1)
     called_draws: int = Field(50, ge=1, description="Subsamples over which n_called_m is averaged.")
+    diversity_draws: int = Field(200, ge=1, description="... and clonality_m and gini_m are.")
     min_patients_per_arm: int = Field(4, ge=2, description="Fewer: estimates only, no p.")
     n_draws: int = Field(9999, ge=99, description="Draws of the re-randomisation test.")
     seed: int = Field(4263467, ge=0)
@@ -224,18 +231,7 @@ class AnalysisPlan(Model):
         description="Gate 2, at the last visit, by max-T.",
     )
     families: dict[str, tuple[str, ...]] = Field(
-        default_factory=lambda: {
-            "blood_composition": ("blood_nk_frac", "blood_nk_abs"),
-            "tumour_composition": (
-                "tum_T_frac",
-                "tum_NK_frac",
-                "tum_T_frac_cd45",
-                "tum_NK_frac_cd45",
-                "tum_NK_T",
-            ),
-            "blood_clonal": ("nexp_m", "n_called_m", "expfrac_m"),
-            "tumour_clonal": ("nexp_m", "n_called_m", "expfrac_m", "blood_tumour_dual"),
-        },
+        default_factory=lambda: dict(FAMILIES),
         description="Family: endpoints adjusted together; blood_* and tumour_* by tissue.",
     )
 

@@ -2,12 +2,14 @@
 
 from hiaim_sc.compare.arms import compare_arms, draw_blinded_arms
 from hiaim_sc.compare.cells import build_cells, label_specificity
-from hiaim_sc.compare.endpoints import measure_endpoints
+from hiaim_sc.compare.endpoints import Screen, measure_endpoints
 from hiaim_sc.compare.flow import count_flow
 from hiaim_sc.compare.identity import check_identity, count_sex_genes
 from hiaim_sc.compare.libraries import summarise_libraries
+from hiaim_sc.compare.samples import locate_samples
 
 __all__ = [
+    "Screen",
     "build_cells",
     "check_identity",
     "compare_arms",
@@ -15,6 +17,7 @@ __all__ = [
     "count_sex_genes",
     "draw_blinded_arms",
     "label_specificity",
+    "locate_samples",
     "measure_endpoints",
     "summarise_libraries",
 ]

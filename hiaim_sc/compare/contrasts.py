@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hiaim_sc.compare.aliasing import find_aliasing
+from hiaim_sc.compare.endpoints import CHANGES, WITH_BLOOD
 from hiaim_sc.names import SESSION_PHASES
 from hiaim_sc.stats import ancova, hedges_g, rerandomisation_test
 from hiaim_sc.storage import generator
@@ -17,11 +18,6 @@ from hiaim_sc.storage import generator
 if TYPE_CHECKING:
     from hiaim_sc.config import StudyConfig
     from hiaim_sc.stats import Ancova, Rerandomisation
-
-# Endpoints that are themselves changes since the baseline: they have no baseline value.
-_CHANGES = ("n_called_m",)
-# Endpoints that use the blood of the same visit besides the tissue they stand under.
-_WITH_BLOOD = ("blood_tumour_dual",)
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class Place:
     @property
     def tissues(self) -> tuple[str, ...]:
         """Tissues whose samples the endpoint is made from."""
-        return (self.tissue, "blood") if self.endpoint in _WITH_BLOOD else (self.tissue,)
+        return (self.tissue, "blood") if self.endpoint in WITH_BLOOD else (self.tissue,)
 
 
 PLACE = [field.name for field in fields(Place)]
@@ -135,7 +131,7 @@ class Trial:
         values = values[arm.isin([self.config.design.arms[0], treated]).to_numpy()]
         patients = values.index
         baseline, first = None, self.config.design.baseline
-        if place.visit != first and place.endpoint not in _CHANGES:
+        if place.visit != first and place.endpoint not in CHANGES:
             before = self.at(Place(place.endpoint, place.tissue, first, place.session_phase))
             known = before.reindex(patients).to_numpy(dtype=float)
             baseline = known if np.isfinite(known).any() else None

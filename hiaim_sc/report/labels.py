@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from hiaim_sc.names import COMPOSITION
+
 ENDPOINT_LABELS: Final = {
     "blood_nk_frac": "NK cells among lymphocytes",
     "blood_nk_abs": "NK cells in blood, 10^9 per litre",
@@ -21,9 +23,30 @@ ENDPOINT_LABELS: Final = {
     "expfrac_m": "CD8 T cells in expanded clones",
     "n_called_m": "number of CD8 T clones that grew",
     "blood_tumour_dual": "CD8 T cells in clones expanded in both tissues",
-    "simpson": "Simpson concentration of clones",
-    "turnover": "turnover of clones since baseline",
+    "called_frac_m": "CD8 T cells in clones that grew",
+    "gain_m": "share gained by CD8 T clones since baseline",
+    "turnover": "turnover of CD8 T clones since baseline",
+    "simpson": "Simpson concentration of CD8 T clones",
+    "clonality_m": "clonality of CD8 T cells",
+    "gini_m": "Gini coefficient of CD8 T clones",
+    "hill_0_m": "number of CD8 T clones",
+    "hill_1_m": "effective number of CD8 T clones, order 1",
+    "hill_2_m": "effective number of CD8 T clones, order 2",
+    "share_bt": "tumour CD8 T cells whose clone is in blood",
+    "overlap_bt": "overlap of CD8 T clones of tumour and blood",
+    "novel_tum": "tumour CD8 T cells of clones unseen at baseline",
+    "pmhc_breadth": "antigens recognised, of those screened",
+    "pmhc_mag": "T cells that recognise an antigen",
 }
+_CELL_TYPE_LABELS: Final = {
+    "gd": "gamma delta T cells",
+    "myeloid": "myeloid cells",
+    "epithelial": "epithelial cells",
+    "plasma": "plasma cells",
+    "stroma": "stroma cells",
+}
+_STARTRAC_LABELS: Final = {"expa": "expansion", "migr": "migration", "tran": "transition"}
+_ACUTE = "_acute"
 # values between 0 and 1 that are shown as per cent
 SHARE_ENDPOINTS: Final = frozenset(
     (
@@ -34,6 +57,13 @@ SHARE_ENDPOINTS: Final = frozenset(
         "tum_NK_frac_cd45",
         "expfrac_m",
         "blood_tumour_dual",
+        "called_frac_m",
+        "gain_m",
+        "share_bt",
+        "novel_tum",
+        "pmhc_breadth",
+        "pmhc_mag",
+        *(f"comp_{name}" for names in COMPOSITION.values() for name in names),
     )
 )
 REASON_LABELS: Final = {
@@ -70,6 +100,14 @@ def label_endpoint(endpoint: str) -> str:
     """An endpoint in words; a measurement ``assay:analyte`` as ``analyte (assay)``."""
     if endpoint in ENDPOINT_LABELS:
         return ENDPOINT_LABELS[endpoint]
+    if endpoint.endswith(_ACUTE):
+        return f"{label_endpoint(endpoint.removesuffix(_ACUTE))}, after a bout over at rest"
+    kind, _, rest = endpoint.partition("_")
+    if kind == "comp":
+        return f"{_CELL_TYPE_LABELS.get(rest, f'{rest} cells')} among all of known type"
+    if kind == "startrac":
+        index, _, cluster = rest.partition("_")
+        return f"{_STARTRAC_LABELS.get(index, index)} of {_spaced(cluster)} cells (STARTRAC)"
     assay, colon, analyte = endpoint.partition(":")
     return f"{_spaced(analyte)} ({_spaced(assay)})" if colon else _spaced(endpoint)
 

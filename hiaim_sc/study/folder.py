@@ -12,7 +12,7 @@ from hiaim_sc.study.config_file import CONFIG, read_config
 from hiaim_sc.study.cross_checks import cross_check
 from hiaim_sc.study.path_checks import check_paths
 from hiaim_sc.study.paths import PathRoots
-from hiaim_sc.study.plan import check_plan
+from hiaim_sc.study.plan_checks import check_plan
 from hiaim_sc.study.reading import read_table
 from hiaim_sc.study.study import Study
 from hiaim_sc.study.table_checks import CheckedTable, check_table, convert_table

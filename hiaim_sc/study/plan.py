@@ -13,8 +13,6 @@ from hiaim_sc.errors import Fault, UserInputError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    import pandas as pd
-
     from hiaim_sc.config import StudyConfig
     from hiaim_sc.study.study import Study
 
@@ -181,39 +179,6 @@ def find_undeclared(config: StudyConfig) -> list[Fault]:
         " analysis_plan.unstratified: true"
     )
     return [Fault(_CONFIG, 0, "design.strata", "[]", allowed)]
-
-
-def check_plan(config: StudyConfig, measurements: pd.DataFrame | None) -> list[Fault]:
-    """Faults of the plan: tissues, visits and measurements that the study does not have.
-
-    Parameters
-    ----------
-    measurements
-        In text form; None where the study has none, or none that can be read.
-    """
-    tissues = config.design.tissues
-    faults = [
-        Fault(_CONFIG, 0, "options.compare.depth", tissue, f"a tissue: {', '.join(tissues)}")
-        for tissue in config.options.compare.depth
-        if tissue not in tissues
-    ]
-    planned, key = config.analysis_plan.registered_primary, "analysis_plan.registered_primary"
-    if planned is None:
-        return faults
-    if planned.visit is not None and planned.visit not in config.design.visits:
-        allowed = f"a visit of the design: {', '.join(config.design.visits)}"
-        faults.append(Fault(_CONFIG, 0, f"{key}.visit", planned.visit, allowed))
-    if measurements is None or measurements.empty:
-        return faults
-    names = measurements["assay"] + ":" + measurements["analyte"]
-    units = measurements.loc[names == planned.endpoint, "unit"]
-    if units.empty:
-        allowed = f"an assay and analyte of measurements.tsv: {', '.join(sorted(set(names)))}"
-        faults.append(Fault(_CONFIG, 0, key, planned.endpoint, allowed))
-    elif planned.unit not in set(units):
-        allowed = f"{units.iloc[0]}, the unit in measurements.tsv"
-        faults.append(Fault(_CONFIG, 0, f"{key}.unit", planned.unit, allowed))
-    return faults
 
 
 def _changed(frozen: FrozenPlan, change: PlanChange, advice: str) -> Fault:

@@ -41,6 +41,7 @@ def build_cells(
             "cell_type_lineage": [
                 "CD8" if k and gex else t for k, t in zip(keys, types, strict=True)
             ],
+            "cell_type": ["CD8 T" if k and gex else t for k, t in zip(keys, types, strict=True)],
             "cell_type_coarse": types,
             "clone_key": pd.Series(keys, dtype="str"),
             "chain_pairing": pd.Series("single pair", range(len(types)), dtype="str").where(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hiaim_sc.compare.clonal import choose_depth, choose_population, count_clones
+from hiaim_sc.compare.endpoints.clonal import choose_depth, choose_population, count_clones
 from hiaim_sc.config import CompareOptions
 
 

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
-from hiaim_sc.compare import measure_endpoints
+from hiaim_sc.compare import locate_samples, measure_endpoints
+from hiaim_sc.compare.endpoints import WITH_BLOOD
 from hiaim_sc.config import CompareOptions, Design
-from hiaim_sc.names import REASONS_MISSING, RELEASE_TABLES
+from hiaim_sc.names import COMPOSITION, REASONS_MISSING, RELEASE_TABLES, STARTRAC
 
 DESIGN = Design(
     arms=("control", "exercise"), visits={"baseline": 0, "week6": 42}, tissues=("blood", "tumor")
@@ -21,12 +22,28 @@ SMALL = CompareOptions(
     min_cells=20,
     min_immune_cells=15,
     min_nk_and_t_cells=10,
+    min_typed_cells=20,
+    min_t_cells=10,
     min_depth=10,
+    min_blood_depth=10,
+    startrac_min_cells=10,
     called_draws=20,
+    diversity_draws=20,
 )
 BLOOD = {"T": 60, "NK": 30, "B": 10, "myeloid": 900}
 TUMOUR = {"T": 60, "NK": 40, "epithelial": 300}
 CLONES = [20, 10, *[1] * 30]
+# clonal endpoints of one sample alone
+EXPANSION = [
+    "nexp_m",
+    "expfrac_m",
+    "simpson",
+    "clonality_m",
+    "gini_m",
+    "hill_0_m",
+    "hill_1_m",
+    "hill_2_m",
+]
 
 
 @pytest.fixture
@@ -63,7 +80,9 @@ def study(make_cells, make_expected, make_states, make_identity):
 
 
 def measure(inputs, options=SMALL, design=DESIGN) -> pd.DataFrame:
-    return measure_endpoints(*inputs, design=design, options=options)
+    cells, expected, states, measurements, identity = inputs
+    located = locate_samples(expected, states, identity)
+    return measure_endpoints(cells, located, measurements, design=design, options=options)
 
 
 def value(table: pd.DataFrame, endpoint: str, sample: str) -> pd.Series:
@@ -223,7 +242,7 @@ def test_each_reason(study, make_cells, reason, endpoints):
     assert (here[named.get(endpoints, [endpoints])] == reason).all()
     if endpoints == "clonal":
         assert here["blood_nk_frac"] == ""
-    others = table[(table["sample_id"] != SAMPLE) & (table["endpoint"] != "blood_tumour_dual")]
+    others = table[(table["sample_id"] != SAMPLE) & ~table["endpoint"].isin(WITH_BLOOD)]
     assert (others["reason_missing"] == "").all()
 
 
@@ -290,10 +309,13 @@ def test_every_expected_sample_has_a_value_or_one_reason(study, make_cells, fate
         "tum_T_frac_cd45": 4,
         "tum_NK_frac_cd45": 4,
         "tum_NK_T": 4,
-        "nexp_m": 8,
-        "expfrac_m": 8,
-        "n_called_m": 4,
-        "blood_tumour_dual": 4,
+        **{f"comp_{name}": 8 for name in COMPOSITION["blood"]},
+        **{f"comp_{name}": 4 for name in ("plasma", "epithelial", "stroma")},
+        **dict.fromkeys(EXPANSION, 8),
+        **dict.fromkeys(("n_called_m", "called_frac_m", "gain_m", "turnover"), 4),
+        **dict.fromkeys(("blood_tumour_dual", "share_bt", "overlap_bt"), 4),
+        "novel_tum": 2,
+        **dict.fromkeys(STARTRAC, 4),
     }
     has_value = table["value"].notna()
     assert (table["value_analysed"].notna() == has_value).all()
@@ -334,7 +356,7 @@ def test_tissues_of_another_design_have_the_clonal_endpoints_only(study, make_ce
     design = Design(arms=("a", "b"), visits={"icu": 0}, tissues=("lung",))
     cells = {"s": make_cells("L", "P1-icu-lung-rest", TUMOUR, CLONES)}
     table = measure(study([("P1", "icu", "lung")], cells=cells), design=design)
-    assert table["endpoint"].tolist() == ["expfrac_m", "nexp_m"]
+    assert set(table["endpoint"]) == set(EXPANSION)
     assert table["value"].notna().all()
 
 

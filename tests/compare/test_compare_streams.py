@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from hiaim_sc.compare import compare_arms, measure_endpoints
+from hiaim_sc.compare import compare_arms, locate_samples, measure_endpoints
 from hiaim_sc.config import CompareOptions
 
 PATIENTS = [f"P{i:02d}" for i in range(40)]
@@ -24,15 +24,8 @@ def draw_values(make_config, make_cells, make_expected, make_states, patients) -
     cells = pd.concat(parts, ignore_index=True)
     identity = pd.DataFrame(columns=["sample_id", "check", "verdict"])
     options = CompareOptions(min_depth=60, called_draws=5)
-    table = measure_endpoints(
-        cells,
-        expected,
-        make_states(list(expected["sample_id"])),
-        None,
-        identity,
-        design=make_config().design,
-        options=options,
-    )
+    located = locate_samples(expected, make_states(list(expected["sample_id"])), identity)
+    table = measure_endpoints(cells, located, design=make_config().design, options=options)
     drawn = table[table["endpoint"].isin(DRAWN)]
     return drawn.set_index(["endpoint", "sample_id"])["value"]
 

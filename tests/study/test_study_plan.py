@@ -177,3 +177,23 @@ def test_a_depth_of_an_unknown_tissue_is_a_fault(folder):
         read_study(folder)
     (fault,) = caught.value.faults
     assert (fault.column, fault.value) == ("options.compare.depth", "lung")
+
+
+@pytest.mark.parametrize(
+    ("plan", "column", "value"),
+    [
+        ({"primary": ["nexp_m", "n_exp"]}, "analysis_plan.primary", "n_exp"),
+        ({"key_secondary": ["flow:NKT"]}, "analysis_plan.key_secondary", "flow:NKT"),
+        ({"families": {"cells": ["nexp_m_acute"]}}, "analysis_plan.families.cells", "nexp_m_acute"),
+    ],
+)
+def test_a_plan_names_endpoints_that_there_are(folder, plan, column, value):
+    known = {"families": {"cells": ["flow:NK", "flow:NK_acute", "comp_NK", "startrac_expa_Treg"]}}
+    write_config(folder, analysis_plan=known)
+    read_study(folder)
+    write_config(folder, analysis_plan=plan)
+    with pytest.raises(UserInputError) as caught:
+        read_study(folder)
+    (fault,) = caught.value.faults
+    assert (fault.column, fault.value) == (column, value)
+    assert "n_called_m" in fault.allowed

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hiaim_sc.compare.samples import Row, group_cells, start_row
+from hiaim_sc.names import COMPOSITION
 from hiaim_sc.stats import empirical_logit
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _LYMPHOCYTES = ("T", "NK", "B")
 _IMMUNE = (*_LYMPHOCYTES, "plasma", "myeloid")
+_TYPED = (*_IMMUNE, "epithelial", "stroma")
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,13 @@ class Fraction:
     tissue
         The tissue it is of.
     part
-        Compartment counted.
+        Cell type counted.
     whole
         Compartments it is a part of; empty for every cell that passes QC, tumour cells included.
     minimum
         Option that says how many cells the whole needs.
+    column
+        Of the cells, where the part stands.
     is_log_ratio
         Whether the value is the log-ratio of the part to the rest, not the fraction.
     """
@@ -44,6 +48,7 @@ class Fraction:
     part: str
     whole: tuple[str, ...] = ()
     minimum: str = "min_cells"
+    column: str = "cell_type_coarse"
     is_log_ratio: bool = False
 
 
@@ -57,6 +62,12 @@ FRACTIONS = (
     Fraction("tum_T_frac_cd45", "tumor", "T", _IMMUNE, "min_immune_cells"),
     Fraction("tum_NK_frac_cd45", "tumor", "NK", _IMMUNE, "min_immune_cells"),
     Fraction("tum_NK_T", "tumor", "NK", ("T", "NK"), "min_nk_and_t_cells", is_log_ratio=True),
+    # T cells of no known lineage belong to the whole
+    *(
+        Fraction(f"comp_{name}", tissue, name, _TYPED, "min_typed_cells", "cell_type_lineage")
+        for tissue, names in COMPOSITION.items()
+        for name in names
+    ),
 )
 
 
@@ -128,7 +139,7 @@ def count_fraction(cells: pd.DataFrame, fraction: Fraction) -> tuple[int, int]:
     cells
         Cells of one sample that pass QC.
     """
-    compartment = cells.loc[cells["total_counts"].notna(), "cell_type_coarse"]
-    part = int((compartment == fraction.part).sum())
-    whole = compartment.isin(fraction.whole).sum() if fraction.whole else len(compartment)
+    seen = cells[cells["total_counts"].notna()]
+    part = int((seen[fraction.column] == fraction.part).sum())
+    whole = seen["cell_type_coarse"].isin(fraction.whole).sum() if fraction.whole else len(seen)
     return part, int(whole)

@@ -6,12 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hiaim_sc.stats import (
-    clone_change_test,
-    rarefied_expanded_clones,
-    rarefied_expanded_fraction,
-    subsample_counts,
-)
+from hiaim_sc.names import T_CLUSTERS
+from hiaim_sc.stats import rarefied_expanded_clones, rarefied_expanded_fraction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +17,12 @@ if TYPE_CHECKING:
     from hiaim_sc.config import CompareOptions
 
 _INVARIANT = ("MAIT", "iNKT")
+# population: the column that tells its cells, and what stands there
+_POPULATIONS = {
+    "CD8": ("cell_type_lineage", ("CD8",)),
+    "T": ("cell_type_coarse", ("T",)),
+    "typed T": ("cell_type", T_CLUSTERS),
+}
 _QUANTILE = 0.10
 
 
@@ -48,12 +50,17 @@ def count_clones(cells: pd.DataFrame, population: str) -> pd.Series:
     cells
         Cells of one sample that pass QC.
     population
-        As `choose_population` returns it.
+        As `choose_population` returns it, or ``typed T``: the types of T cell that STARTRAC knows.
     """
-    column = "cell_type_lineage" if population == "CD8" else "cell_type_coarse"
-    is_counted = (cells[column] == population) & cells["clone_key"].notna()
+    is_counted = select_population(cells, population) & cells["clone_key"].notna()
     is_counted &= ~cells["invariant"].fillna("").isin(_INVARIANT)
     return cells.loc[is_counted, "clone_key"].value_counts().sort_index()
+
+
+def select_population(cells: pd.DataFrame, population: str) -> pd.Series:
+    """Which cells belong to the population, with a clone or without."""
+    column, names = _POPULATIONS[population]
+    return cells[column].isin(names)
 
 
 def choose_depth(sizes: Iterable[int], options: CompareOptions) -> int:
@@ -75,55 +82,3 @@ def expanded_clones(counts: pd.Series, depth: int, options: CompareOptions) -> f
 def expanded_fraction(counts: pd.Series, depth: int, options: CompareOptions) -> float:
     """``expfrac_m``: expected share of m cells in clones with at least c of them."""
     return float(rarefied_expanded_fraction(counts.to_numpy(), depth, options.expanded_min_cells))
-
-
-def called_clones(
-    before: pd.Series,
-    after: pd.Series,
-    depth: int,
-    options: CompareOptions,
-    *,
-    rng: np.random.Generator,
-) -> float:
-    """``n_called_m``: clones called expanded from one visit to another, both at depth m.
-
-    Mean over subsamples of m cells from each visit of the number of clones with at least
-    ``called_min_total`` cells over both and a one-sided beta-binomial p below ``called_alpha``.
-    """
-    clones = before.index.union(after.index).sort_values()
-    draws = [
-        subsample_counts(
-            visit.reindex(clones, fill_value=0).to_numpy(),
-            depth,
-            n_draws=options.called_draws,
-            rng=rng,
-        )
-        for visit in (before, after)
-    ]
-    k1, k2 = (drawn.ravel() for drawn in draws)
-    p_value = clone_change_test(k1, k2, depth, depth, rho=options.called_rho).p_value
-    called = (k1 + k2 >= options.called_min_total) & (p_value < options.called_alpha)
-    return float(called.sum() / options.called_draws)
-
-
-def dual_expanded(
-    tumour: pd.Series,
-    blood: pd.Series,
-    depths: tuple[int, int],
-    *,
-    draws: int,
-    rng: np.random.Generator,
-) -> float:
-    """``blood_tumour_dual``: share of tumour T cells in clones with two cells in both tissues.
-
-    Mean over subsamples of both tissues at their depths.
-    """
-    clones = tumour.index.union(blood.index).sort_values()
-    in_tumour, in_blood = (
-        subsample_counts(
-            counts.reindex(clones, fill_value=0).to_numpy(), depth, n_draws=draws, rng=rng
-        )
-        for counts, depth in zip((tumour, blood), depths, strict=True)
-    )
-    in_both = (in_tumour >= 2) & (in_blood >= 2)
-    return float((in_tumour * in_both).sum() / (draws * depths[0]))

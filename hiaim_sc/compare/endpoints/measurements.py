@@ -17,7 +17,7 @@ _REASONS = ("died", "withdrew")
 
 
 def measure_analytes(
-    measurements: pd.DataFrame, expected: pd.DataFrame, design: Design
+    measurements: pd.DataFrame, located: pd.DataFrame, design: Design
 ) -> pd.DataFrame:
     """Measurements as endpoints ``<assay>:<analyte>``, tissue empty.
 
@@ -29,8 +29,8 @@ def measure_analytes(
     ----------
     measurements
         ``patient_id visit assay analyte value`` and ``session_phase``.
-    expected
-        Every expected sample with ``patient_id visit status``.
+    located
+        As `hiaim_sc.compare.samples.locate_samples` returns it.
     design
         Visits.
 
@@ -45,20 +45,20 @@ def measure_analytes(
     )
     # sorted, so that a mean has the same last bit whatever the order of the rows
     values = table.sort_values([*_KEY, "value"]).groupby(_KEY, as_index=False)["value"].mean()
-    values = _plan(values, expected, design).merge(values, on=_KEY, how="left")
+    values = _plan(values, located, design).merge(values, on=_KEY, how="left")
     is_positive = values.groupby("endpoint")["value"].transform("min") > 0
     logarithm = np.log(values["value"].where(is_positive))
     return values.assign(
         tissue="",
         scale=np.where(is_positive, "ln", "identity"),
         value_analysed=logarithm.where(is_positive, values["value"]),
-        reason_missing=_explain(values, expected),
+        reason_missing=_explain(values, located),
     )
 
 
-def _plan(values: pd.DataFrame, expected: pd.DataFrame, design: Design) -> pd.DataFrame:
+def _plan(values: pd.DataFrame, located: pd.DataFrame, design: Design) -> pd.DataFrame:
     """Every patient, visit, phase and endpoint of which a value is expected."""
-    patients = pd.DataFrame({"patient_id": expected["patient_id"].unique()})
+    patients = pd.DataFrame({"patient_id": located["patient_id"].unique()})
     visits = values[["visit", *_SERIES]].drop_duplicates()
     planned = patients.merge(visits[visits["visit"].isin(design.visits)], how="cross")
     has_any = values[["patient_id", *_SERIES]].drop_duplicates().assign(has_any=True)
@@ -66,8 +66,9 @@ def _plan(values: pd.DataFrame, expected: pd.DataFrame, design: Design) -> pd.Da
     return planned.loc[(planned["session_phase"] == "rest") | planned["has_any"].notna(), _KEY]
 
 
-def _explain(values: pd.DataFrame, expected: pd.DataFrame) -> pd.Series:
-    gone = expected[expected["status"].isin(_REASONS)].groupby(["patient_id", "visit"])["status"]
+def _explain(values: pd.DataFrame, located: pd.DataFrame) -> pd.Series:
+    is_gone = located["reason_missing"].isin(_REASONS)
+    gone = located[is_gone].groupby(["patient_id", "visit"])["reason_missing"]
     places = pd.MultiIndex.from_frame(values[["patient_id", "visit"]])
     reasons = gone.min().reindex(places).fillna("not_collected").to_numpy()
     return pd.Series(np.where(values["value"].isna(), reasons, ""), values.index, dtype="str")

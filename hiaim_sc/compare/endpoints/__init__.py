@@ -1,0 +1,7 @@
+"""One number per patient, tissue and visit, without the arm."""
+
+from hiaim_sc.compare.endpoints.catalogue import CHANGES, WITH_BLOOD
+from hiaim_sc.compare.endpoints.pmhc import Screen
+from hiaim_sc.compare.endpoints.table import measure_endpoints
+
+__all__ = ["CHANGES", "WITH_BLOOD", "Screen", "measure_endpoints"]

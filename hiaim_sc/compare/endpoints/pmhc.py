@@ -1,0 +1,132 @@
+"""How many of the antigens a patient's HLA presents are recognised, and by how many T cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from hiaim_sc.compare.endpoints.clonal import select_population
+from hiaim_sc.compare.endpoints.scales import Measured, as_share
+from hiaim_sc.compare.samples import Row, start_row
+
+if TYPE_CHECKING:
+    from hiaim_sc.config import CompareOptions
+
+
+_CELL = ["library_id", "cell_barcode"]
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What was stained with pMHC multimers, and what was called.
+
+    Attributes
+    ----------
+    specificity
+        Release table.
+    antigens
+        ``dna_barcode hla is_control`` of the panel.
+    hla
+        ``patient_id hla`` of the participants; alleles separated by commas.
+    libraries
+        Libraries that were stained.
+    """
+
+    specificity: pd.DataFrame
+    antigens: pd.DataFrame
+    hla: pd.DataFrame
+    libraries: frozenset[str]
+
+    def matched(self) -> dict[str, frozenset[str]]:
+        """By patient the dna_barcodes of antigens that their HLA presents.
+
+        Controls are left out; an antigen of no stated HLA counts for everybody.
+        """
+        known = self.antigens.reindex(columns=["dna_barcode", "hla", "is_control"])
+        panel = known[~known["is_control"].fillna(value=False).astype(bool)]
+        alleles = {str(row.dna_barcode): _split(row.hla) for row in panel.itertuples()}
+        return {
+            str(row.patient_id): frozenset(
+                name for name, wanted in alleles.items() if not wanted or wanted & _split(row.hla)
+            )
+            for row in self.hla.itertuples()
+        }
+
+
+def measure_pmhc(
+    located: pd.DataFrame,
+    cells: pd.DataFrame,
+    screen: Screen,
+    population: str,
+    options: CompareOptions,
+) -> list[Row]:
+    """``pmhc_breadth`` and ``pmhc_mag`` of each sample of the tissues that were stained.
+
+    Antigens with a called T cell over the antigens of the panel that the patient's HLA presents,
+    and T cells called for any of these over all T cells, both of the stained libraries. A sample
+    that was not stained, or of a patient to whose HLA nothing in the panel belongs, is
+    ``not_collected``.
+
+    Parameters
+    ----------
+    located
+        As `hiaim_sc.compare.samples.locate_samples` returns it.
+    cells
+        Release table ``cells``.
+    screen
+        Panel, HLA and calls.
+    population
+        T cells that are counted, with a clone or without.
+    options
+        The minimum.
+    """
+    stained = cells[cells["library_id"].isin(screen.libraries)]
+    counted = stained[stained["qc_pass"] & select_population(stained, population)]
+    totals = counted.groupby("sample_id").size()
+    calls = screen.specificity[[*_CELL, "dna_barcode"]].merge(
+        counted[[*_CELL, "sample_id"]], on=_CELL
+    )
+    called = dict(list(calls.groupby("sample_id")))
+    matched = screen.matched()
+    samples = set(stained["sample_id"])
+    tissues = set(located.loc[located["sample_id"].isin(samples), "tissue"])
+    rows = []
+    for sample in located[located["tissue"].isin(tissues)].itertuples():
+        panel = matched.get(sample.patient_id, frozenset())
+        n_cells = int(totals.get(sample.sample_id, 0))
+        reason = sample.reason_missing
+        if not reason and (sample.sample_id not in samples or not panel):
+            reason = "not_collected"
+        if not reason and n_cells < options.min_t_cells:
+            reason = "below_cell_min"
+        known = {"population": population, "reason_missing": reason}
+        if not sample.reason_missing:
+            known["n_cells"] = n_cells
+        breadth = start_row(sample, "pmhc_breadth", scale="logit", **known)
+        magnitude = start_row(sample, "pmhc_mag", scale="ln", **known)
+        if not reason:
+            found = called.get(sample.sample_id, calls.iloc[:0])
+            found = found[found["dna_barcode"].isin(panel)]
+            breadth |= _row(as_share(found["dna_barcode"].nunique() / len(panel), len(panel)))
+            magnitude |= _row(_magnitude(len(found.drop_duplicates(_CELL)), n_cells))
+        rows += [breadth, magnitude]
+    return rows
+
+
+def _magnitude(n_called: int, n_cells: int) -> Measured:
+    return Measured(n_called / n_cells, float(np.log((n_called + 0.5) / n_cells)))
+
+
+def _row(found: Measured) -> Row:
+    return {"value": found.value, "value_analysed": found.analysed}
+
+
+def _split(alleles: Any) -> frozenset[str]:
+    """Alleles to two fields: ``A*02:01:01`` presents what ``A*02:01`` does."""
+    if pd.isna(alleles):
+        return frozenset()
+    names = [name.strip() for name in str(alleles).split(",")]
+    return frozenset(":".join(name.split(":")[:2]) for name in names if name)

@@ -1,0 +1,69 @@
+"""Whether the analysis plan speaks of what the study has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hiaim_sc.errors import Fault
+from hiaim_sc.names import ENDPOINTS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hiaim_sc.config import StudyConfig
+
+_CONFIG = "study.yaml"
+
+
+def check_plan(config: StudyConfig, measurements: pd.DataFrame | None) -> list[Fault]:
+    """Faults of the plan: endpoints, tissues, visits and measurements that the study does not have.
+
+    Parameters
+    ----------
+    measurements
+        In text form; None where the study has none, or none that can be read.
+    """
+    tissues = config.design.tissues
+    faults = [
+        Fault(_CONFIG, 0, "options.compare.depth", tissue, f"a tissue: {', '.join(tissues)}")
+        for tissue in config.options.compare.depth
+        if tissue not in tissues
+    ]
+    faults += _check_endpoints(config, measurements)
+    planned, key = config.analysis_plan.registered_primary, "analysis_plan.registered_primary"
+    if planned is None:
+        return faults
+    if planned.visit is not None and planned.visit not in config.design.visits:
+        allowed = f"a visit of the design: {', '.join(config.design.visits)}"
+        faults.append(Fault(_CONFIG, 0, f"{key}.visit", planned.visit, allowed))
+    if measurements is None or measurements.empty:
+        return faults
+    names = measurements["assay"] + ":" + measurements["analyte"]
+    units = measurements.loc[names == planned.endpoint, "unit"]
+    if units.empty:
+        allowed = f"an assay and analyte of measurements.tsv: {', '.join(sorted(set(names)))}"
+        faults.append(Fault(_CONFIG, 0, key, planned.endpoint, allowed))
+    elif planned.unit not in set(units):
+        allowed = f"{units.iloc[0]}, the unit in measurements.tsv"
+        faults.append(Fault(_CONFIG, 0, f"{key}.unit", planned.unit, allowed))
+    return faults
+
+
+def _check_endpoints(config: StudyConfig, measurements: pd.DataFrame | None) -> list[Fault]:
+    # a measurement that is planned may not have been made yet
+    plan = config.analysis_plan
+    named = {"primary": plan.primary, "key_secondary": plan.key_secondary}
+    named |= {f"families.{family}": members for family, members in plan.families.items()}
+    measured = set() if measurements is None else _name(measurements)
+    known = ENDPOINTS | measured | {f"{name}_acute" for name in measured}
+    allowed = f"an endpoint: {', '.join(sorted(ENDPOINTS | measured))}"
+    return [
+        Fault(_CONFIG, 0, f"analysis_plan.{key}", name, allowed)
+        for key, names in named.items()
+        for name in names
+        if name not in known and not (":" in name and not measured)
+    ]
+
+
+def _name(measurements: pd.DataFrame) -> set[str]:
+    return set(measurements["assay"] + ":" + measurements["analyte"])

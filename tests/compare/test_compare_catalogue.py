@@ -1,0 +1,249 @@
+"""The clonal and antigen endpoints where a subsample is the sample, so that the answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hiaim_sc.compare import Screen, locate_samples, measure_endpoints
+from hiaim_sc.compare.endpoints import CHANGES, WITH_BLOOD
+from hiaim_sc.compare.endpoints.diversity import effective_clones
+from hiaim_sc.compare.endpoints.tissues import unseen_share
+from hiaim_sc.config import CompareOptions, Design
+from hiaim_sc.names import ENDPOINTS, FAMILIES
+from hiaim_sc.stats import (
+    clonality,
+    gini,
+    hill_number,
+    morisita_horn,
+    simpson_unbiased,
+    startrac,
+    subsample_counts,
+)
+
+DESIGN = Design(
+    arms=("control", "exercise"), visits={"baseline": 0, "week6": 42}, tissues=("blood", "tumor")
+)
+# clone i of the one is clone i of the other; all samples have 60 T cells with a clone
+BEFORE = [20, 10, 5, 1, *[1] * 24]
+AFTER = [12, 10, 2, 20, *[1] * 16]
+TUMOUR = [30, 0, 20, 2, 2, 6]
+SAMPLES = {
+    "P1-baseline-blood-rest": BEFORE,
+    "P1-week6-blood-rest": AFTER,
+    "P1-baseline-tumor-rest": [40, 20],
+    "P1-week6-tumor-rest": TUMOUR,
+}
+OPTIONS = CompareOptions(
+    depth={"blood": 60, "tumor": 60},
+    min_blood_depth=60,
+    min_t_cells=60,
+    startrac_min_cells=10,
+    called_draws=3,
+    diversity_draws=3,
+)
+
+
+@pytest.fixture
+def measure(make_cells, make_expected, make_states, make_identity):
+    def build(samples=SAMPLES, *, options=OPTIONS, relabel=None, **inputs):
+        expected = make_expected([locate(name) for name in samples])
+        located = locate_samples(expected, make_states(list(samples)), make_identity())
+        cells = pd.concat(
+            [make_cells(f"L{name}", name, {"T": 60}, clones) for name, clones in samples.items()],
+            ignore_index=True,
+        )
+        cells = cells if relabel is None else relabel(cells)
+        table = measure_endpoints(cells, located, design=DESIGN, options=options, **inputs)
+        return table.set_index(["endpoint", "sample_id"])
+
+    return build
+
+
+def locate(sample: str) -> tuple[str, ...]:
+    patient, visit, tissue, phase = sample.split("-")
+    return patient, visit, tissue, "collected", phase
+
+
+LATER = "P1-week6-blood-rest"
+BIOPSY = "P1-week6-tumor-rest"
+
+
+def aligned(one: list[int], other: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    n = max(len(one), len(other))
+    return tuple(np.pad(counts, (0, n - len(counts))) for counts in (one, other))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "known", "scale"),
+    [
+        ("simpson", simpson_unbiased, "ln"),
+        ("clonality_m", clonality, "identity"),
+        ("gini_m", gini, "identity"),
+        ("hill_0_m", lambda x: hill_number(x, 0), "ln"),
+        ("hill_1_m", lambda x: hill_number(x, 1), "ln"),
+        ("hill_2_m", lambda x: hill_number(x, 2), "ln"),
+    ],
+)
+def test_at_full_depth_an_index_is_the_index_of_the_sample(measure, endpoint, known, scale):
+    row = measure().loc[(endpoint, LATER)]
+    assert row["value"] == pytest.approx(known(AFTER), rel=1e-12)
+    analysed = np.log(row["value"]) if scale == "ln" else row["value"]
+    assert (row["value_analysed"], row["scale"]) == (pytest.approx(analysed), scale)
+
+
+def test_without_a_clone_of_two_cells_the_logarithm_takes_the_least_concentration(measure):
+    row = measure({LATER: [1] * 60}).loc[("simpson", LATER)]
+    assert row["value"] == 0
+    assert row["value_analysed"] == pytest.approx(-np.log(60 * 59))
+
+
+def test_clones_that_grew_at_full_depth(measure):
+    table = measure()
+    # only clone 3, of 1 and 20 cells, passes at rho 0.05: clones 0 and 1 did not grow
+    assert table.loc[("n_called_m", LATER), "value"] == 1
+    assert table.loc[("called_frac_m", LATER), "value"] == pytest.approx(20 / 60)
+    # of the clones with 5 cells or more at both visits together, clone 3 alone rose, by 19
+    assert table.loc[("gain_m", LATER), "value"] == pytest.approx(19 / 60)
+
+
+def test_overlaps_are_morisita_horn_with_unbiased_denominators(measure):
+    table = measure()
+    visits = morisita_horn(*aligned(BEFORE, AFTER), unbiased=True)
+    turnover = table.loc[("turnover", LATER)]
+    assert turnover["value"] == pytest.approx(1 - visits)
+    assert turnover["value_analysed"] == pytest.approx(-np.log(visits))
+    tissues = morisita_horn(*aligned(TUMOUR, AFTER), unbiased=True)
+    assert table.loc[("overlap_bt", BIOPSY), "value"] == pytest.approx(tissues)
+    assert table.loc[("overlap_bt", BIOPSY), "value_analysed"] == pytest.approx(np.log(tissues))
+
+
+def test_samples_without_a_shared_clone_have_an_overlap_of_half_a_pair(measure):
+    table = measure({LATER: [30, 30], BIOPSY: [0, 0, 60]})
+    assert table.loc[("overlap_bt", BIOPSY), "value"] == 0
+    scale = simpson_unbiased([30, 30]) + 1
+    expected = np.log(0.5 * 2 / (scale * 60 * 60))
+    assert table.loc[("overlap_bt", BIOPSY), "value_analysed"] == pytest.approx(expected)
+
+
+def test_shared_and_novel_clones_at_full_depth(measure):
+    table = measure()
+    # every clone of the tumour but clone 1 (none there) is in the blood of the visit
+    assert table.loc[("share_bt", BIOPSY), "value"] == pytest.approx(1)
+    assert table.loc[("blood_tumour_dual", BIOPSY), "value"] == pytest.approx(52 / 60)
+    samples = SAMPLES | {"P1-baseline-blood-rest": [59, 0, 0, 0, 1]}
+    # clone 0 was in both before, clone 4 in the blood before; 2, 3 and 5 in neither
+    row = measure(samples).loc[("novel_tum", BIOPSY)]
+    assert row["value"] == pytest.approx((20 + 2 + 6) / 60)
+    assert row["scale"] == "logit"
+
+
+def test_the_unseen_share_is_its_mean_over_subsamples():
+    rng = np.random.default_rng(7)
+    tumour, blood = pd.Series([5, 3, 2]), pd.Series([4, 6, 0, 30])
+    drawn = subsample_counts(blood.to_numpy(), 8, n_draws=20_000, rng=rng)[:, :3]
+    share = ((drawn == 0) @ tumour.to_numpy()) / tumour.sum()
+    error = share.std() / np.sqrt(len(share))
+    assert unseen_share(tumour, (blood, 8)) == pytest.approx(share.mean(), abs=4 * error)
+
+
+@pytest.mark.parametrize("q", [0, 1, 2])
+def test_effective_clones_at_a_depth_are_those_of_the_expected_spectrum(q):
+    rng = np.random.default_rng(8)
+    counts = pd.Series([30, 12, 6, *[1] * 20])
+    drawn = subsample_counts(counts.to_numpy(), 20, n_draws=40_000, rng=rng)
+    share = drawn / 20
+    if q == 1:
+        each = -(share * np.log(np.where(share > 0, share, 1))).sum(axis=1)
+        expected, error = np.exp(each.mean()), np.exp(each.mean()) * each.std()
+    else:
+        each = (share > 0).sum(axis=1) if q == 0 else (share**2).sum(axis=1)
+        expected = each.mean() if q == 0 else 1 / each.mean()
+        error = each.std() if q == 0 else each.std() / each.mean() ** 2
+    found = effective_clones(counts, 20, q).value
+    assert found == pytest.approx(expected, abs=4 * error / np.sqrt(len(drawn)))
+
+
+def test_startrac_at_full_depth_is_that_of_the_pooled_cells(measure):
+    def relabel(cells):
+        # every third cell of clone 0 is a regulatory T cell
+        is_treg = (cells["clone_key"] == "P1:000") & (np.arange(len(cells)) % 3 == 0)
+        return cells.assign(cell_type=cells["cell_type"].mask(is_treg, "Treg"))
+
+    table = measure(relabel=relabel)
+    pooled = []
+    for name, clones in ((BIOPSY, TUMOUR), (LATER, AFTER)):
+        keys = np.repeat([f"P1:{i:03d}" for i in range(len(clones))], clones)
+        pooled.append(pd.DataFrame({"clone": keys, "location": name.split("-")[2]}))
+    cells = pd.concat(pooled, ignore_index=True)
+    start = 60 * list(SAMPLES).index(LATER), 60 * list(SAMPLES).index(BIOPSY)
+    position = np.r_[start[1] : start[1] + 60, start[0] : start[0] + 60]
+    is_treg = (cells["clone"] == "P1:000") & (position % 3 == 0)
+    known = startrac(cells["clone"], np.where(is_treg, "Treg", "CD8 T"), cells["location"])
+    for index in ("expa", "migr", "tran"):
+        found = table.loc[(f"startrac_{index}_CD8_T", BIOPSY), "value"]
+        assert found == pytest.approx(known.loc["CD8 T", index])
+    # a type that is one single clone is as expanded as can be
+    assert table.loc[("startrac_expa_Treg", BIOPSY), "value"] == 1
+    assert table.loc[("startrac_migr_CD4_T", BIOPSY), "reason_missing"] == "below_cell_min"
+
+
+def make_screen(calls, *, hla="A*02:01", libraries=(f"L{LATER}",)) -> Screen:
+    antigens = pd.DataFrame(
+        {
+            "dna_barcode": ["a", "b", "c", "d", "neg"],
+            "hla": ["A*02:01", "A*02:01:01", "B*07:02", None, "A*02:01"],
+            "is_control": [False, False, False, False, True],
+        }
+    )
+    columns = ["library_id", "cell_barcode", "dna_barcode"]
+    called = [(f"L{LATER}", f"L{LATER}-{cell:05d}", antigen) for cell, antigen in calls]
+    return Screen(
+        pd.DataFrame(called, columns=columns),
+        antigens,
+        pd.DataFrame({"patient_id": ["P1"], "hla": [hla]}),
+        frozenset(libraries),
+    )
+
+
+def test_breadth_and_magnitude_count_the_antigens_that_the_patients_hla_presents(measure):
+    # a and b are of his HLA, d of no stated one, c of another; the control is no antigen
+    calls = [(0, "a"), (1, "a"), (1, "d"), (2, "c"), (3, "neg")]
+    table = measure(screen=make_screen(calls))
+    breadth = table.loc[("pmhc_breadth", LATER)]
+    assert (breadth["value"], breadth["n_cells"]) == (pytest.approx(2 / 3), 60)
+    assert breadth["value_analysed"] == pytest.approx(np.log(2.5 / 1.5))
+    magnitude = table.loc[("pmhc_mag", LATER)]
+    assert magnitude["value"] == pytest.approx(2 / 60)
+    assert magnitude["value_analysed"] == pytest.approx(np.log(2.5 / 60))
+
+
+def test_a_sample_that_was_not_stained_has_no_antigen_endpoint(measure):
+    table = measure(screen=make_screen([(0, "a")]))
+    first = table.loc[("pmhc_breadth", "P1-baseline-blood-rest")]
+    assert first["reason_missing"] == "not_collected"
+    few = measure(screen=make_screen([]), options=OPTIONS.model_copy(update={"min_t_cells": 61}))
+    assert few.loc[("pmhc_mag", LATER), "reason_missing"] == "below_cell_min"
+
+
+def test_mobilisation_is_the_ratio_to_rest_within_patient_and_visit(measure):
+    rows = [("P1", "week6", "rest", 0.2), ("P1", "week6", "post_bout", 0.6)]
+    rows += [("P1", "baseline", "post_bout", 0.5)]
+    values = pd.DataFrame(rows, columns=["patient_id", "visit", "session_phase", "value"])
+    values = values.assign(assay="flow", analyte="NK", unit="1e9/L")
+    table = measure(measurements=values).reset_index()
+    acute = table[table["endpoint"] == "flow:NK_acute"].set_index("visit")
+    assert (acute["session_phase"] == "post_bout").all()
+    assert acute.loc["week6", "value"] == pytest.approx(3)
+    assert acute.loc["week6", "value_analysed"] == pytest.approx(np.log(3))
+    assert acute.loc["baseline", "reason_missing"] == "not_collected"
+
+
+def test_the_words_of_the_plan_are_the_endpoints_that_are_measured(measure):
+    samples = {**SAMPLES, "P1-week6-blood-post_bout": AFTER}
+    found = measure(samples, screen=make_screen([])).reset_index()
+    assert set(found["endpoint"]) == ENDPOINTS
+    assert CHANGES | WITH_BLOOD <= ENDPOINTS
+    for family, members in FAMILIES.items():
+        assert len(set(members)) == len(members), family
