@@ -234,6 +234,10 @@ class AnalysisPlan(Model):
         default_factory=lambda: dict(FAMILIES),
         description="Family: endpoints adjusted together; blood_* and tumour_* by tissue.",
     )
+    joint_families: tuple[str, ...] = Field(
+        ("blood_cell_types", "tumour_cell_types"),
+        description="Families of shares of one whole: variances moderated, adjusted by max-T.",
+    )
 
 
 class StudyConfig(Model):

@@ -9,6 +9,7 @@ import pandas as pd
 
 from hiaim_sc.compare.contrasts import PLACE, Place, Trial, label_strata
 from hiaim_sc.compare.families import judge
+from hiaim_sc.compare.moderation import moderate
 from hiaim_sc.names import RELEASE_TABLES
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def compare_arms(
     table = pd.DataFrame(rows).reindex(columns=columns)
     table[_NUMBERS] = table[_NUMBERS].astype("float64")
     table["blinded"] = blinded
-    table = judge(table, trial, prespecified=prespecified and not blinded)
+    table = moderate(judge(table, trial, prespecified=prespecified and not blinded), trial)
     order = {visit: i for i, visit in enumerate(design.visits)}
     return table.sort_values(
         ["family", *PLACE, "contrast"],

@@ -75,10 +75,11 @@ def _find_gate(place: Place, config: StudyConfig) -> str:
 def judge(table: pd.DataFrame, trial: Trial, *, prespecified: bool) -> pd.DataFrame:
     """The comparisons with ``family gate alpha p_adj prespecified``.
 
-    A gate's p-values are adjusted together by max-T (min-P) over the same redrawn arms, those of
-    any other family by Benjamini-Hochberg. The registered primary outcome is not adjusted and has
-    a level of its own. Where no p of a planned gate is at most ``alpha``, or none could be
-    computed, what lies behind it is no longer prespecified: its numbers stay.
+    The p-values of a gate, or of one of the plan's joint families, are adjusted together by max-T
+    (min-P) over the same redrawn arms, those of any other family by Benjamini-Hochberg. The
+    registered primary outcome is not adjusted and has a level of its own. Where no p of a planned
+    gate is at most ``alpha``, or none could be computed, what lies behind it is no longer
+    prespecified: its numbers stay.
 
     Parameters
     ----------
@@ -99,20 +100,22 @@ def judge(table: pd.DataFrame, trial: Trial, *, prespecified: bool) -> pd.DataFr
     )
     if registered := trial.config.analysis_plan.registered_primary:
         table["alpha"] = table["alpha"].mask(table["gate"] == REGISTERED, registered.alpha)
-    is_gate = table["gate"] != ""
-    for (gate, contrast), group in table[is_gate].groupby(["gate", "contrast"]):
+    is_joint = (table["gate"] != "") | table["family"].isin(
+        trial.config.analysis_plan.joint_families
+    )
+    for (family, contrast), group in table[is_joint].groupby(["family", "contrast"]):
         adjusted = group["p_perm"].to_numpy(dtype=float)
-        if gate != REGISTERED:
+        if family != REGISTERED:
             together = [places[position] for position in group.index]
-            adjusted = _adjust_gate(together, adjusted, trial, str(gate), str(contrast))
+            adjusted = _adjust_together(together, adjusted, trial, str(family), str(contrast))
         table.loc[group.index, "p_adj"] = adjusted
-    for _, group in table[~is_gate].groupby("family"):
+    for _, group in table[~is_joint].groupby("family"):
         table.loc[group.index, "p_adj"] = benjamini_hochberg(group["p_perm"].to_numpy(dtype=float))
     return _close_gates(table, trial.config.analysis_plan)
 
 
-def _adjust_gate(
-    places: list[Place], p_perm: np.ndarray, trial: Trial, gate: str, contrast: str
+def _adjust_together(
+    places: list[Place], p_perm: np.ndarray, trial: Trial, family: str, contrast: str
 ) -> np.ndarray:
     tested = [place for place, p in zip(places, p_perm, strict=True) if np.isfinite(p)]
     adjusted = np.full(len(places), np.nan)
@@ -136,7 +139,7 @@ def _adjust_gate(
         baseline=np.column_stack(before),
         strata=trial.labels.reindex(patients).to_numpy(dtype=object) if design.strata else None,
         n_draws=options.n_draws,
-        rng=generator("max_t", options.seed, gate, *arms),
+        rng=generator("max_t", options.seed, family, *arms),
     )
     # never below the p of the endpoint alone, which comes from draws of its own
     adjusted[np.isfinite(p_perm)] = np.fmax(found.p_adjusted, p_perm[np.isfinite(p_perm)])

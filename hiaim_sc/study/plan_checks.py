@@ -29,6 +29,12 @@ def check_plan(config: StudyConfig, measurements: pd.DataFrame | None) -> list[F
         for tissue in config.options.compare.depth
         if tissue not in tissues
     ]
+    families = config.analysis_plan.families
+    faults += [
+        Fault(_CONFIG, 0, "analysis_plan.joint_families", name, f"a family: {', '.join(families)}")
+        for name in config.analysis_plan.joint_families
+        if name not in families and "joint_families" in config.analysis_plan.model_fields_set
+    ]
     faults += _check_endpoints(config, measurements)
     planned, key = config.analysis_plan.registered_primary, "analysis_plan.registered_primary"
     if planned is None:

@@ -10,7 +10,7 @@ from hiaim_sc.compare import compare_arms
 from hiaim_sc.compare.contrasts import Place
 from hiaim_sc.compare.families import find_family
 from hiaim_sc.config import AnalysisPlan
-from hiaim_sc.stats import benjamini_hochberg, max_t
+from hiaim_sc.stats import benjamini_hochberg, max_t, moderated_t
 from hiaim_sc.storage import generator
 
 NAMES = [f"P{i:02d}" for i in range(20)]
@@ -166,3 +166,42 @@ def test_each_comparison_has_the_level_it_is_judged_at(config):
     found = compare(config, endpoints())
     assert found.loc[("flow:NK", ""), "alpha"] == 0.01
     assert (found["alpha"].drop(("flow:NK", "")) == 0.05).all()
+
+
+def test_cell_types_share_their_variance_and_are_adjusted_together(config):
+    names = ("comp_CD4", "comp_CD8", "comp_NK", "comp_B")
+    alone = pd.concat([rows(name, "blood", 20 + i) for i, name in enumerate(names)])
+    table = compare(config, pd.concat([alone, rows("nexp_m", "tumor", 6)])).xs("blood", level=1)
+    wide = alone.pivot_table("value_analysed", ["endpoint", "patient_id"], "visit")
+    after, before = (
+        np.column_stack([wide.loc[name, visit].reindex(NAMES) for name in sorted(names)])
+        for visit in ("week6", "baseline")
+    )
+    strata = STRATA["treatment"].to_numpy()
+    treated = (ARMS == "exercise").to_numpy()
+    found = moderated_t(after, treated, baseline=before, strata=strata)
+    table = table.loc[sorted(names)]
+    assert (table["family"] == "blood_cell_types").all()
+    for name in ("estimate", "se", "df", "ci_low", "ci_high"):
+        np.testing.assert_allclose(table[name], getattr(found, name))
+    np.testing.assert_allclose(table["p_t"], found.p_value)
+    assert table["method"].str.endswith("variances moderated").all()
+    together = max_t(
+        after,
+        treated,
+        baseline=before,
+        strata=strata,
+        n_draws=199,
+        rng=generator(
+            "max_t", config.options.compare.seed, "blood_cell_types", "control", "exercise"
+        ),
+    )
+    np.testing.assert_allclose(table["p_adj"], np.fmax(together.p_adjusted, table["p_perm"]))
+
+
+def test_cell_types_of_other_patients_keep_their_own_variance(config):
+    parts = [rows("comp_CD4", "blood", 20), rows("comp_NK", "blood", 21, missing=NAMES[:2])]
+    table = compare(config, pd.concat(parts))
+    assert not table["method"].str.contains("moderated").any()
+    alone = compare(config, parts[0]).iloc[0]
+    assert table.loc[("comp_CD4", "blood"), "se"] == pytest.approx(alone["se"])
