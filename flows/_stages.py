@@ -75,6 +75,17 @@ STAGES: dict[str, Stage] = {
     "accounting": Stage(steps.accounting, ("hiaim_sc.compare", "hiaim_sc.dna_barcodes")),
     # the comparison
     "endpoints": Stage(steps.endpoints, ("hiaim_sc.compare",), ("options.compare", "design")),
+    "agreement": Stage(
+        steps.agreement,
+        ("hiaim_sc.compare",),
+        (
+            "design",
+            "analysis_plan.agreement",
+            "analysis_plan.exposures",
+            "analysis_plan.responses",
+        ),
+    ),
+    "variants": Stage(steps.variants, ("hiaim_sc.compare",), ("options.compare", "design")),
     "comparisons": Stage(
         steps.comparisons,
         ("hiaim_sc.compare", "hiaim_sc.study"),

@@ -243,9 +243,42 @@ def endpoints(inputs: Inputs) -> Payloads:
     return {"endpoints": table}
 
 
+def agreement(inputs: Inputs) -> Payloads:
+    """Sequencing against cytometry, and changes that go together; no arm is known here."""
+    from hiaim_sc.compare import measure_agreement
+
+    found = measure_agreement(inputs.one("endpoints").read("endpoints"), inputs.config)
+    return {"agreement": found}
+
+
+def variants(inputs: Inputs) -> Payloads:
+    """The clonal endpoints under other settings than the planned ones; no arm is known here."""
+    from hiaim_sc.compare import locate_samples, measure_variants
+
+    located = locate_samples(
+        inputs.table("expected_samples"),
+        inputs.table("library_states"),
+        inputs.one("identity").read("identity_checks"),
+    )
+    table = measure_variants(
+        inputs.one("cells").read("cells"),
+        located,
+        inputs.one("endpoints").read("endpoints"),
+        design=inputs.config.design,
+        options=inputs.options.compare,
+    )
+    return {"variants": table}
+
+
 def comparisons(inputs: Inputs) -> Payloads:
     """Arm against arm, patients as units. The only step that opens the allocation."""
-    from hiaim_sc.compare import compare_arms, draw_blinded_arms
+    from hiaim_sc.compare import (
+        Trial,
+        analyse_missing,
+        compare_arms,
+        draw_blinded_arms,
+        vary_settings,
+    )
     from hiaim_sc.study import read_allocation, read_study
 
     strata = inputs.table("strata").set_index("patient_id")
@@ -253,13 +286,21 @@ def comparisons(inputs: Inputs) -> Payloads:
         arms = draw_blinded_arms(strata, inputs.config.design, rng=inputs.rng)
     else:
         arms = read_allocation(read_study(inputs.allocation.parent))
-    table = compare_arms(
+    trial = Trial(
         inputs.one("endpoints").read("endpoints"),
         arms,
         strata,
         inputs.config,
+        inputs.table("layout"),
+    )
+    table = compare_arms(
+        trial,
         blinded=inputs.allocation is None,
-        layout=inputs.table("layout"),
         prespecified=inputs.keys["plan"] == "frozen",
     )
-    return {"comparisons": table}
+    other_settings = inputs.one("variants").read("variants")
+    return {
+        "comparisons": table,
+        "sensitivity": vary_settings(table, other_settings, trial),
+        "missing_data": analyse_missing(table, trial),
+    }

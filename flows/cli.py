@@ -180,6 +180,34 @@ def freeze(study: StudyFolder) -> None:
 
 
 @app.command()
+def power(
+    study: StudyFolder,
+    results: ResultsOption = None,
+    patients: Annotated[
+        int | None,
+        typer.Option(min=2, help="Patients with a value in each arm. Default: half of those now."),
+    ] = None,
+    power: Annotated[
+        float, typer.Option(min=0.5, max=0.999, help="Probability of finding the difference.")
+    ] = 0.8,
+) -> None:
+    """Say what each endpoint of the last release could detect. The allocation stays closed.
+
+    From the spread of all patients at the last visit, adjusted for baseline and strata, at the
+    plan's level and before any adjustment for other endpoints.
+    """
+    from flows._power import power_table
+    from hiaim_sc.study import read_study
+
+    with _faults_reported():
+        found = power_table(read_study(study), results, n_per_arm=patients, power=power)
+    table = Table("endpoint", "tissue", "n", "per arm", "detectable", "as ratio", "in SD")
+    for row in found:
+        table.add_row(*row)
+    Console().print(table)
+
+
+@app.command()
 def status(study: StudyFolder, store: StoreOption = None) -> None:
     """Say where each library stands: missing, arrived, processed or quarantined."""
     from flows._paths import default_store

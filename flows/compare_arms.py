@@ -51,6 +51,13 @@ def compare_arms(
         inputs["hla"] = run.value("hla", study.participants[["patient_id", "hla"]])
     endpoints = run.call("endpoints", inputs)
     run.complete("endpoints", [endpoints])
+    made_from = ("cells", "identity", "expected_samples", "library_states")
+    variants = run.call(
+        "variants",
+        {"endpoints": endpoints.recipe.key, **{name: inputs[name] for name in made_from}},
+    )
+    agreement = run.call("agreement", {"endpoints": endpoints.recipe.key})
+    run.complete("endpoints under other settings, agreement", [variants, agreement])
 
     # The flow digests the allocation; only the stage's task reads it.
     allocation = None if blinded else study.allocation_file()
@@ -58,6 +65,7 @@ def compare_arms(
         "comparisons",
         {
             "endpoints": endpoints.recipe.key,
+            "variants": variants.recipe.key,
             "allocation": "blinded" if allocation is None else digest_file(allocation),
             "strata": run.value("strata", study.strata()),
             "layout": layout,
@@ -66,4 +74,5 @@ def compare_arms(
         allocation=allocation,
     )
     run.complete("comparison of arms", [comparisons])
-    return {"endpoints": endpoints.recipe.key, "comparisons": comparisons.recipe.key}
+    calls = (endpoints, variants, agreement, comparisons)
+    return {call.recipe.stage: call.recipe.key for call in calls}

@@ -182,6 +182,8 @@ class CompareOptions(Model):
     diversity_draws: int = Field(200, ge=1, description="... and clonality_m and gini_m are.")
     min_patients_per_arm: int = Field(4, ge=2, description="Fewer: estimates only, no p.")
     n_draws: int = Field(9999, ge=99, description="Draws of the re-randomisation test.")
+    sensitivity_draws: int = Field(999, ge=99, description="... in the sensitivity grid.")
+    n_imputations: int = Field(50, ge=2, description="Imputations of a missing value.")
     seed: int = Field(4263467, ge=0)
 
 
@@ -233,6 +235,17 @@ class AnalysisPlan(Model):
     families: dict[str, tuple[str, ...]] = Field(
         default_factory=lambda: dict(FAMILIES),
         description="Family: endpoints adjusted together; blood_* and tumour_* by tissue.",
+    )
+    agreement: tuple[tuple[str, str], ...] = Field(
+        (("blood_nk_frac", "flow_cytometry:NK"),),
+        description="Pairs of a sequenced endpoint and a measurement of the same thing.",
+    )
+    exposures: tuple[str, ...] = Field(
+        (), description="Measurements whose change may explain others'. Default: all of them."
+    )
+    responses: tuple[str, ...] = Field(
+        ("blood_nk_frac", "tum_T_frac", "tum_NK_frac", "nexp_m"),
+        description="Endpoints whose change is held against that of the exposures.",
     )
     joint_families: tuple[str, ...] = Field(
         ("blood_cell_types", "tumour_cell_types"),

@@ -1,15 +1,22 @@
 """From cells to one number per patient, and from these to comparisons of arms."""
 
+from hiaim_sc.compare.agreement import measure_agreement
 from hiaim_sc.compare.arms import compare_arms, draw_blinded_arms
 from hiaim_sc.compare.cells import build_cells, label_specificity
-from hiaim_sc.compare.endpoints import Screen, measure_endpoints
+from hiaim_sc.compare.contrasts import Trial
+from hiaim_sc.compare.endpoints import Screen, measure_endpoints, measure_variants
 from hiaim_sc.compare.flow import count_flow
 from hiaim_sc.compare.identity import check_identity, count_sex_genes
 from hiaim_sc.compare.libraries import summarise_libraries
+from hiaim_sc.compare.missing import analyse_missing
+from hiaim_sc.compare.power import tabulate_power
 from hiaim_sc.compare.samples import locate_samples
+from hiaim_sc.compare.sensitivity import vary_settings
 
 __all__ = [
     "Screen",
+    "Trial",
+    "analyse_missing",
     "build_cells",
     "check_identity",
     "compare_arms",
@@ -18,6 +25,10 @@ __all__ = [
     "draw_blinded_arms",
     "label_specificity",
     "locate_samples",
+    "measure_agreement",
     "measure_endpoints",
+    "measure_variants",
     "summarise_libraries",
+    "tabulate_power",
+    "vary_settings",
 ]

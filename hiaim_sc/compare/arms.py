@@ -13,7 +13,7 @@ from hiaim_sc.compare.moderation import moderate
 from hiaim_sc.names import RELEASE_TABLES
 
 if TYPE_CHECKING:
-    from hiaim_sc.config import Design, StudyConfig
+    from hiaim_sc.config import Design
 
 _NUMBERS = ["estimate", "se", "df", "ci_low", "ci_high", "p_t", "p_perm", "p_adj", "effect_g"]
 
@@ -43,16 +43,7 @@ def draw_blinded_arms(
     return arms.sort_index()
 
 
-def compare_arms(
-    endpoints: pd.DataFrame,
-    arms: pd.Series,
-    strata: pd.DataFrame,
-    config: StudyConfig,
-    *,
-    blinded: bool,
-    layout: pd.DataFrame,
-    prespecified: bool = False,
-) -> pd.DataFrame:
+def compare_arms(trial: Trial, *, blinded: bool, prespecified: bool = False) -> pd.DataFrame:
     """The release table ``comparisons``: each arm against the reference arm, endpoint by endpoint.
 
     At a visit after the baseline the difference is adjusted for the patient's baseline value and
@@ -63,18 +54,10 @@ def compare_arms(
 
     Parameters
     ----------
-    endpoints
-        Release table ``endpoints`` with ``scale``.
-    arms
-        Arm by ``patient_id``.
-    strata
-        Indexed by ``patient_id``, as randomised.
-    config
-        Design, plan and options.
+    trial
+        Endpoints, allocation and design.
     blinded
         Whether the arms are random labels.
-    layout
-        Batch of each library, for contrasts that cannot be told from batches.
     prespecified
         Whether the plan was frozen before the arms were opened, and has not changed since.
 
@@ -83,10 +66,9 @@ def compare_arms(
     A row per endpoint, tissue, visit, phase and treated arm. ``estimate`` is treated minus
     reference on the analysed ``scale``; ``reason_empty`` says why an estimate or a p is missing.
     """
-    design = config.design
-    trial = Trial(endpoints, arms, strata, config, layout)
+    design = trial.config.design
     visits = design.follow_ups or (design.baseline,)
-    follow_up = endpoints[endpoints["visit"].isin(visits)]
+    follow_up = trial.endpoints[trial.endpoints["visit"].isin(visits)]
     rows = [
         trial.compare(Place(*place), treated)
         for place, _ in follow_up.groupby(PLACE, sort=True)

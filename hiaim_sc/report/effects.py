@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.stats import f, ncf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,29 +53,3 @@ def back_transform(row: Mapping[str, Any]) -> Effect:
     values = np.array([row["estimate"], row["ci_low"], row["ci_high"]], dtype=float)
     low_to_high = values if kind == "difference" else np.exp(values)
     return Effect(kind, *(float(value) for value in low_to_high))
-
-
-def detectable_effect(
-    n_reference: int, n_treated: int, *, alpha: float = 0.05, power: float = 0.8
-) -> float:
-    r"""Smallest standardised difference that a two-sided t test finds with the given power.
-
-    Solves :math:`P(F > f_{1-\alpha}) =` power for d, where F has the non-central F distribution
-    with 1 and :math:`\nu = n_0 + n_1 - 2` degrees of freedom and non-centrality
-    :math:`d^2 n_0 n_1 / (n_0 + n_1)`: the square of the non-central t of the test. Adjustment for a
-    baseline that predicts the outcome makes smaller differences detectable. NaN with fewer than 2
-    patients in an arm.
-    """
-    if min(n_reference, n_treated) < 2:
-        return float("nan")
-    df = n_reference + n_treated - 2
-    critical = f.ppf(1 - alpha, 1, df)
-    per_unit = n_reference * n_treated / (n_reference + n_treated)
-
-    def excess(d: float) -> float:
-        return float(ncf.sf(critical, 1, df, d * d * per_unit)) - power
-
-    highest = 1.0
-    while excess(highest) < 0:
-        highest *= 2.0
-    return float(brentq(excess, 1e-6, highest))

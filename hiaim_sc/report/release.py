@@ -35,6 +35,9 @@ _TABLE_STAGES = {
     "flow_of_samples": "accounting",
     "endpoints": "endpoints",
     "comparisons": "comparisons",
+    "agreement": "agreement",
+    "sensitivity": "comparisons",
+    "missing_data": "comparisons",
 }
 
 

@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from hiaim_sc.report.contrasts import split_contrast
-from hiaim_sc.report.effects import back_transform, detectable_effect
+from hiaim_sc.report.effects import back_transform
 from hiaim_sc.report.formats import (
     format_amount,
     format_count,
@@ -21,6 +21,7 @@ from hiaim_sc.report.formats import (
 )
 from hiaim_sc.report.labels import capitalise, label_endpoint, label_place, label_reason
 from hiaim_sc.report.values import read_flag, read_number, read_text
+from hiaim_sc.stats import detectable_effect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

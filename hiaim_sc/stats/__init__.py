@@ -25,6 +25,7 @@ from hiaim_sc.stats.moderated import ModeratedT, VariancePrior, moderated_t, squ
 from hiaim_sc.stats.multiplicity import benjamini_hochberg, holm
 from hiaim_sc.stats.overlap import jaccard, morisita_horn
 from hiaim_sc.stats.permutation import MaxT, Rerandomisation, max_t, rerandomisation_test
+from hiaim_sc.stats.power import BlindedSpread, blinded_spread, detectable_effect
 from hiaim_sc.stats.rarefaction import (
     rarefied_expanded_clones,
     rarefied_expanded_fraction,
@@ -36,6 +37,7 @@ from hiaim_sc.stats.startrac import pairwise_migration, pairwise_transition, sta
 
 __all__ = [
     "Ancova",
+    "BlindedSpread",
     "CloneChange",
     "ConstrainedLda",
     "Estimability",
@@ -47,12 +49,14 @@ __all__ = [
     "VariancePrior",
     "ancova",
     "benjamini_hochberg",
+    "blinded_spread",
     "chao1",
     "clonality",
     "clone_change_test",
     "clr",
     "constrained_lda",
     "coverage",
+    "detectable_effect",
     "empirical_logit",
     "estimable",
     "gini",

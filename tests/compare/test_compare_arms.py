@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hiaim_sc.compare import compare_arms
+from hiaim_sc.compare import Trial, compare_arms
 from hiaim_sc.compare.contrasts import Place
 from hiaim_sc.compare.families import find_family
 from hiaim_sc.config import AnalysisPlan
@@ -54,14 +54,14 @@ class Cohort:
         return pd.concat([endpoint_rows(*one) for one in both], ignore_index=True)
 
     def compare(self, config, endpoints=None, arms=None, layout=None) -> pd.DataFrame:
-        return compare_arms(
+        trial = Trial(
             self.endpoints() if endpoints is None else endpoints,
             self.arms if arms is None else arms,
             self.strata,
             config,
-            blinded=False,
-            layout=self.layout if layout is None else layout,
+            self.layout if layout is None else layout,
         )
+        return compare_arms(trial, blinded=False)
 
     def arrays(self):
         after = np.array(list(self.after.values()))
@@ -350,14 +350,8 @@ def test_a_family_of_the_plan_may_be_of_any_tissue_and_hold_measurements(make_co
 @pytest.mark.parametrize("blinded", [True, False])
 def test_every_row_says_whether_the_arms_are_real(config, blinded):
     cohort = Cohort()
-    table = compare_arms(
-        cohort.endpoints(),
-        cohort.arms,
-        cohort.strata,
-        config,
-        blinded=blinded,
-        layout=cohort.layout,
-    )
+    trial = Trial(cohort.endpoints(), cohort.arms, cohort.strata, config, cohort.layout)
+    table = compare_arms(trial, blinded=blinded)
     assert table["blinded"].tolist() == [blinded]
     assert table["prespecified"].tolist() == [False]
 

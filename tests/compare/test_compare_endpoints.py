@@ -426,7 +426,12 @@ def test_a_mean_has_the_same_last_bit_whatever_the_order_of_the_rows(study):
     values = np.random.default_rng(0).lognormal(3, 3, size=(40, 9))
     repeated = pd.DataFrame({"analyte": np.repeat(np.arange(40), 9).astype(str)})
     repeated = repeated.assign(
-        value=values.ravel(), patient_id="P1", visit="baseline", assay="flow", session_phase="rest"
+        value=values.ravel(),
+        patient_id="P1",
+        visit="baseline",
+        assay="flow",
+        unit="u",
+        session_phase="rest",
     )
     found = measure(study(measurements=repeated))
     pd.testing.assert_frame_equal(

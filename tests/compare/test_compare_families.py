@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hiaim_sc.compare import compare_arms
+from hiaim_sc.compare import Trial, compare_arms
 from hiaim_sc.compare.contrasts import Place
 from hiaim_sc.compare.families import find_family
 from hiaim_sc.config import AnalysisPlan
@@ -60,7 +60,7 @@ def endpoints(*, clonal=0.0, tumour=0.0):
 
 def compare(config, table, **options):
     given = {"blinded": False, "prespecified": True, **options}
-    found = compare_arms(table, ARMS, STRATA, config, layout=LAYOUT, **given)
+    found = compare_arms(Trial(table, ARMS, STRATA, config, LAYOUT), **given)
     return found.set_index(["endpoint", "tissue"])
 
 

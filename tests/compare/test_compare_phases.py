@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hiaim_sc.compare import compare_arms
+from hiaim_sc.compare import Trial, compare_arms
 
 PATIENTS = [f"P{i:02d}" for i in range(12)]
 ARMS = pd.Series(["control", "exercise"] * 6, index=PATIENTS)
@@ -31,7 +31,7 @@ def compare(config, later: dict[str, list[str]]) -> pd.DataFrame:
     table = pd.concat([endpoint_rows("baseline", at_rest), endpoint_rows("week6", later)])
     layout = pd.DataFrame(columns=["patient_id", "tissue", "visit", "session_phase", "batch"])
     strata = pd.DataFrame(index=ARMS.index)
-    found = compare_arms(table, ARMS, strata, config, blinded=False, layout=layout)
+    found = compare_arms(Trial(table, ARMS, strata, config, layout), blinded=False)
     return found.set_index("session_phase")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from hiaim_sc.compare import compare_arms, locate_samples, measure_endpoints
+from hiaim_sc.compare import Trial, compare_arms, locate_samples, measure_endpoints
 from hiaim_sc.config import CompareOptions
 
 PATIENTS = [f"P{i:02d}" for i in range(40)]
@@ -67,7 +67,7 @@ def compare(config, *names: str) -> pd.Series:
     layout = pd.DataFrame(columns=["patient_id", "tissue", "visit", "session_phase", "batch"])
     table = pd.concat([endpoint_rows(name) for name in names], ignore_index=True)
     strata = pd.DataFrame(index=ARMS.index)
-    found = compare_arms(table, ARMS, strata, config, blinded=False, layout=layout)
+    found = compare_arms(Trial(table, ARMS, strata, config, layout), blinded=False)
     return found.set_index("endpoint")["p_perm"]
 
 

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from statsmodels.stats.power import TTestIndPower
 
 from hiaim_sc.report import effects, formats, labels, sentences
 from hiaim_sc.report.contrasts import split_contrast
@@ -109,22 +108,6 @@ def test_ln_and_logit_are_back_transformed_and_others_are_not():
     assert (odds.kind, odds.estimate) == ("odds ratio", 1.0)
     plain = effects.back_transform(make_row(scale="identity", estimate=-0.3))
     assert (plain.kind, plain.estimate, plain.null) == ("difference", -0.3, 0.0)
-
-
-@pytest.mark.parametrize("arms", [(27, 27), (12, 9), (3, 4)])
-def test_detectable_effect_agrees_with_statsmodels(arms):
-    n_reference, n_treated = arms
-    power = TTestIndPower().power(
-        effects.detectable_effect(n_reference, n_treated),
-        n_reference,
-        0.05,
-        ratio=n_treated / n_reference,
-    )
-    assert power == pytest.approx(0.8, abs=1e-6)
-
-
-def test_one_patient_detects_nothing():
-    assert np.isnan(effects.detectable_effect(1, 9))
 
 
 def test_a_comparison_is_told_with_interval_patients_and_p():

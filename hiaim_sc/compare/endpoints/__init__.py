@@ -3,5 +3,6 @@
 from hiaim_sc.compare.endpoints.catalogue import CHANGES, WITH_BLOOD
 from hiaim_sc.compare.endpoints.pmhc import Screen
 from hiaim_sc.compare.endpoints.table import measure_endpoints
+from hiaim_sc.compare.endpoints.variants import measure_variants
 
-__all__ = ["CHANGES", "WITH_BLOOD", "Screen", "measure_endpoints"]
+__all__ = ["CHANGES", "WITH_BLOOD", "Screen", "measure_endpoints", "measure_variants"]

@@ -140,10 +140,20 @@ CHANGES: Final = frozenset(endpoint.name for endpoint in CLONAL if endpoint.is_c
 WITH_BLOOD: Final = frozenset(e.name for e in CLONAL if e.tissues == _BOTH) | frozenset(STARTRAC)
 
 
-def measure_clonal(repertoires: Repertoires) -> list[Row]:
-    """`CLONAL` of each sample that each is expected of, with a value or the reason for none."""
+def measure_clonal(repertoires: Repertoires, names: frozenset[str] | None = None) -> list[Row]:
+    """`CLONAL` of each sample that each is expected of, with a value or the reason for none.
+
+    Parameters
+    ----------
+    names
+        Only these; by default all.
+    """
     present = set(repertoires.depth)
-    planned = [endpoint for endpoint in CLONAL if set(endpoint.tissues) <= present]
+    planned = [
+        endpoint
+        for endpoint in CLONAL
+        if set(endpoint.tissues) <= present and (names is None or endpoint.name in names)
+    ]
     rows = []
     for sample in repertoires.located.itertuples():
         # one object for all endpoints, so that those of the same subsamples share them

@@ -20,6 +20,7 @@ _INVARIANT = ("MAIT", "iNKT")
 # population: the column that tells its cells, and what stands there
 _POPULATIONS = {
     "CD8": ("cell_type_lineage", ("CD8",)),
+    "CD4": ("cell_type_lineage", ("CD4",)),
     "T": ("cell_type_coarse", ("T",)),
     "typed T": ("cell_type", T_CLUSTERS),
 }
@@ -50,7 +51,7 @@ def count_clones(cells: pd.DataFrame, population: str) -> pd.Series:
     cells
         Cells of one sample that pass QC.
     population
-        As `choose_population` returns it, or ``typed T``: the types of T cell that STARTRAC knows.
+        As `choose_population` returns it, CD4, or ``typed T``: the types that STARTRAC knows.
     """
     is_counted = select_population(cells, population) & cells["clone_key"].notna()
     is_counted &= ~cells["invariant"].fillna("").isin(_INVARIANT)

@@ -28,7 +28,7 @@ def measure_analytes(
     Parameters
     ----------
     measurements
-        ``patient_id visit assay analyte value`` and ``session_phase``.
+        ``patient_id visit assay analyte value unit`` and ``session_phase``.
     located
         As `hiaim_sc.compare.samples.locate_samples` returns it.
     design
@@ -36,7 +36,8 @@ def measure_analytes(
 
     Returns
     -------
-    ``patient_id visit session_phase endpoint tissue value value_analysed scale reason_missing``;
+    ``patient_id visit session_phase endpoint tissue value value_analysed scale unit
+    reason_missing``;
     the reason is died or withdrew where a sample of the visit says so, else not_collected.
     """
     table = measurements.assign(
@@ -52,6 +53,7 @@ def measure_analytes(
         tissue="",
         scale=np.where(is_positive, "ln", "identity"),
         value_analysed=logarithm.where(is_positive, values["value"]),
+        unit=values["endpoint"].map(table.groupby("endpoint")["unit"].min()),
         reason_missing=_explain(values, located),
     )
 

@@ -59,7 +59,7 @@ def measure_endpoints(
         rows += measure_startrac(typed, cells)
     if screen is not None:
         rows += measure_pmhc(located, cells, screen, repertoires.population, options)
-    columns = [*RELEASE_TABLES["endpoints"], "scale", "depth", "population"]
+    columns = [*RELEASE_TABLES["endpoints"], "scale", "depth", "population", "unit"]
     table = pd.DataFrame(rows).reindex(columns=columns)
     if measurements is not None and len(measurements):
         measured = measure_analytes(measurements, located, design)

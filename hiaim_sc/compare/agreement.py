@@ -1,0 +1,130 @@
+"""Two measurements of one thing, and changes that go together; without the arm."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from hiaim_sc.compare.endpoints import CHANGES
+from hiaim_sc.names import RELEASE_TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hiaim_sc.config import StudyConfig
+
+_PLACE = ["endpoint", "tissue", "visit"]
+_REST = ["tissue", "r_low", "r_high"]
+_LEAST = 3
+_CORRELATIVE = "Spearman correlation of changes since the baseline; correlative"
+
+
+def measure_agreement(endpoints: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
+    r"""The release table ``agreement``.
+
+    The plan's pairs by Bland and Altman: ``bias`` is the mean over patients of the first endpoint
+    minus the second, the limits of agreement lie 1.96 standard deviations to each side, ``r`` is
+    Pearson's. A measurement in per cent is divided by 100. What the plan calls the exercise
+    response by the rank correlation of each exposure's change since the baseline with each
+    response's, on their analysed scales: conditional on what happened after randomisation, so
+    never a comparison of arms.
+
+    Parameters
+    ----------
+    endpoints
+        Release table with ``unit``.
+    config
+        Visits and plan.
+
+    Returns
+    -------
+    Columns of the release table, the tissue of the sequenced endpoint, and the 95 % interval of r:
+    :math:`\tanh(\mathrm{artanh}\, r \pm 1.96\, s)` with :math:`s^2 = 1/(n-3)` for Pearson's and
+    :math:`(1 + r^2/2)/(n-3)` for Spearman's r (Bonett and Wright 2000, doi:10.1007/BF02294183).
+    Fewer than three patients: numbers only.
+
+    References
+    ----------
+    Bland and Altman 1986, doi:10.1016/S0140-6736(86)90837-8
+    """
+    at_rest = endpoints[endpoints["session_phase"] == "rest"]
+    known = at_rest[at_rest["value"].notna()].set_index("patient_id").sort_index()
+    values = {tuple(place): rows for place, rows in known.groupby(_PLACE)}
+    rows = [*_compare_pairs(values, config), *_correlate(values, config)]
+    columns = list(RELEASE_TABLES["agreement"])
+    table = pd.DataFrame(rows).reindex(columns=[*columns, *_REST])
+    for name in ("bias", "loa_low", "loa_high", "r", "r_low", "r_high"):
+        table[name] = table[name].astype("float64")
+    return table
+
+
+def _compare_pairs(values: dict[Any, pd.DataFrame], config: StudyConfig) -> Iterator[dict]:
+    for one, other in config.analysis_plan.agreement:
+        for visit in config.design.visits:
+            first = {place: rows for place, rows in values.items() if place[0] == one}
+            found = [(place, rows) for place, rows in first.items() if place[2] == visit]
+            second = values.get((other, "", visit))
+            for (_, tissue, _), rows in found:
+                if second is not None:
+                    both = [_in_units(rows), _in_units(second)]
+                    known = {"endpoint_1": one, "endpoint_2": other, "visit": visit}
+                    yield {**known, "tissue": tissue, **_bland_altman(*both)}
+
+
+def _in_units(rows: pd.DataFrame) -> pd.Series:
+    unit = str(rows["unit"].iloc[0])
+    is_percent = unit.startswith(("pct", "%", "percent"))
+    return rows["value"].astype(float) / (100 if is_percent else 1)
+
+
+def _bland_altman(one: pd.Series, other: pd.Series) -> dict[str, Any]:
+    both = pd.concat([one, other], axis=1, join="inner").to_numpy()
+    difference = both[:, 0] - both[:, 1]
+    row: dict[str, Any] = {"n": len(both), "method": "Bland-Altman, first minus second"}
+    if len(both) < _LEAST:
+        return row
+    bias, spread = float(difference.mean()), float(difference.std(ddof=1))
+    limits = {"loa_low": bias - 1.96 * spread, "loa_high": bias + 1.96 * spread}
+    return {**row, "bias": bias, **limits, **_correlation(both, stats.pearsonr, 0.0)}
+
+
+def _correlate(values: dict[Any, pd.DataFrame], config: StudyConfig) -> Iterator[dict]:
+    design, plan = config.design, config.analysis_plan
+    measured = sorted({name for name, tissue, _ in values if tissue == ""})
+    exposures = plan.exposures or tuple(measured)
+    changes = dict(_changes(values, design.baseline, design.follow_ups))
+    for (one, tissue_1, visit), first in changes.items():
+        for (other, tissue_2, again), second in changes.items():
+            is_pair = one in exposures and other in plan.responses and one != other
+            if is_pair and visit == again and tissue_1 == "":
+                both = pd.concat([first, second], axis=1, join="inner").to_numpy()
+                known = {"endpoint_1": one, "endpoint_2": other, "visit": visit}
+                known |= {"tissue": tissue_2, "n": len(both), "method": _CORRELATIVE}
+                yield {**known, **_correlation(both, stats.spearmanr, 0.5)}
+
+
+def _changes(
+    values: dict[Any, pd.DataFrame], baseline: str, visits: tuple[str, ...]
+) -> Iterator[tuple[Any, pd.Series]]:
+    for (endpoint, tissue, visit), rows in values.items():
+        after = rows["value_analysed"].astype(float)
+        if endpoint in CHANGES:
+            yield (endpoint, tissue, visit), after
+        elif visit in visits and (endpoint, tissue, baseline) in values:
+            before = values[(endpoint, tissue, baseline)]["value_analysed"].astype(float)
+            yield (endpoint, tissue, visit), (after - before).dropna()
+
+
+def _correlation(both: np.ndarray, statistic: Any, inflation: float) -> dict[str, float]:
+    if len(both) < _LEAST or (np.ptp(both, axis=0) == 0).any():
+        return {}
+    r = float(statistic(both[:, 0], both[:, 1]).statistic)
+    if len(both) == _LEAST or abs(r) >= 1:
+        return {"r": r}
+    spread = math.sqrt((1 + inflation * r**2) / (len(both) - 3))
+    low, high = (math.tanh(math.atanh(r) + side * 1.96 * spread) for side in (-1, 1))
+    return {"r": r, "r_low": low, "r_high": high}
