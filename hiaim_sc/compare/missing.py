@@ -68,8 +68,11 @@ def _analyse(planned: Any, trial: Trial) -> Iterator[dict[str, Any]]:
         "n_died": int(cohort.has_died.sum()),
     }
     yield {**known, "method": "clda", **_fit_all_visits(cohort, place)}
-    yield {**known, "method": "mi", **_impute(cohort.without_deaths())}
-    yield {**known, "method": "tipping", **_tip(cohort.without_deaths())}
+    imputed = _impute(cohort.without_deaths())
+    yield {**known, "method": "mi", **imputed}
+    why_not = imputed.get("reason_empty")
+    tipping = {"reason_empty": why_not} if why_not else _tip(cohort.without_deaths())
+    yield {**known, "method": "tipping", **tipping}
 
 
 @dataclass(frozen=True)
