@@ -213,15 +213,21 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
             "reason_empty method blinded alpha"
         ),
         "sensitivity": (
-            "endpoint tissue visit setting value estimate ci_low ci_high p_perm same_sign"
+            "endpoint tissue visit setting value estimate ci_low ci_high p_perm same_sign "
+            "contrast family scale n_reference n_treated reason_empty blinded"
         ),
         "deviations": "when plan_hash_before plan_hash_after item reason",
         "differential_expression": (
             "gene cell_type tissue visit contrast log2_fc se p_value q_value n_reference "
             "n_treated method"
         ),
-        "agreement": "endpoint_1 endpoint_2 visit n bias loa_low loa_high r method",
-        "missing_data": "endpoint method estimate ci_low ci_high p_value delta",
+        "agreement": (
+            "endpoint_1 endpoint_2 visit n bias loa_low loa_high r method tissue r_low r_high"
+        ),
+        "missing_data": (
+            "endpoint method estimate ci_low ci_high p_value delta tissue visit contrast scale "
+            "n_missing n_died reason_empty blinded"
+        ),
         "database_matches": ("clone_key database epitope antigen organism match_level n_cells"),
     }.items()
 }

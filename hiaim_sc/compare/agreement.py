@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from hiaim_sc.config import StudyConfig
 
 _PLACE = ["endpoint", "tissue", "visit"]
-_REST = ["tissue", "r_low", "r_high"]
 _LEAST = 3
 _CORRELATIVE = "Spearman correlation of changes since the baseline; correlative"
 
@@ -55,8 +54,7 @@ def measure_agreement(endpoints: pd.DataFrame, config: StudyConfig) -> pd.DataFr
     known = at_rest[at_rest["value"].notna()].set_index("patient_id").sort_index()
     values = {tuple(place): rows for place, rows in known.groupby(_PLACE)}
     rows = [*_compare_pairs(values, config), *_correlate(values, config)]
-    columns = list(RELEASE_TABLES["agreement"])
-    table = pd.DataFrame(rows).reindex(columns=[*columns, *_REST])
+    table = pd.DataFrame(rows).reindex(columns=list(RELEASE_TABLES["agreement"]))
     for name in ("bias", "loa_low", "loa_high", "r", "r_low", "r_high"):
         table[name] = table[name].astype("float64")
     return table

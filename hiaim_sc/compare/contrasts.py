@@ -40,6 +40,7 @@ class Place:
         return (self.tissue, "blood") if self.endpoint in WITH_BLOOD else (self.tissue,)
 
 
+_NOBODY = "no patient with a value"
 PLACE = [field.name for field in fields(Place)]
 
 
@@ -202,7 +203,7 @@ class Trial:
         if len(empty) == 1 and empty[0] in measured:
             missing = f"arm {empty[0]} has values, but none at {place.session_phase}"
             return f"contrast mixes session phases: {missing}"
-        return f"no patient with a value in arm {' or '.join(empty)}"
+        return f"no patient with a value in arm {empty[0]}" if len(empty) == 1 else _NOBODY
 
     def _why_no_p(self, fit: Ancova, outcome: Outcome) -> str:
         least = self.config.options.compare.min_patients_per_arm

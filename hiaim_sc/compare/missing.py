@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from hiaim_sc.compare.contrasts import Trial
     from hiaim_sc.config import CompareOptions
 
-_REST = ["tissue", "visit", "contrast", "scale", "n_missing", "n_died", "reason_empty", "blinded"]
 # Shifts that the tipping point is sought among, in standard deviations of the values.
 _SHIFTS = np.linspace(-5, 5, 101)
 
@@ -48,8 +47,7 @@ def analyse_missing(comparisons: pd.DataFrame, trial: Trial) -> pd.DataFrame:
         for planned in choose_planned(comparisons, trial).itertuples(index=False)
         for row in _analyse(planned, trial)
     ]
-    columns = [*RELEASE_TABLES["missing_data"], *_REST]
-    table = pd.DataFrame(rows).reindex(columns=columns)
+    table = pd.DataFrame(rows).reindex(columns=list(RELEASE_TABLES["missing_data"]))
     for name in ("estimate", "ci_low", "ci_high", "p_value", "delta"):
         table[name] = table[name].astype("float64")
     return table

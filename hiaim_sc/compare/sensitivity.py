@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _KEPT = ("estimate", "ci_low", "ci_high", "p_perm", "n_reference", "n_treated", "reason_empty")
-_REST = ["contrast", "family", "scale", "n_reference", "n_treated", "reason_empty", "blinded"]
 
 
 def vary_settings(comparisons: pd.DataFrame, variants: pd.DataFrame, trial: Trial) -> pd.DataFrame:
@@ -38,7 +37,7 @@ def vary_settings(comparisons: pd.DataFrame, variants: pd.DataFrame, trial: Tria
 
     Returns
     -------
-    Columns of the release table and more. ``value`` is what the setting is instead; ``same_sign``
+    Columns of the release table. ``value`` is what the setting is instead; ``same_sign``
     says whether the estimate points where the planned one does, empty without an estimate. The
     p-values are from ``sensitivity_draws`` draws and not adjusted: nothing is selected by them.
     """
@@ -50,8 +49,7 @@ def vary_settings(comparisons: pd.DataFrame, variants: pd.DataFrame, trial: Tria
         for planned in choose_planned(comparisons, trial).itertuples(index=False)
         for row in _vary(planned, settings.get((planned.endpoint, planned.tissue)), quick)
     ]
-    columns = [*RELEASE_TABLES["sensitivity"], *_REST]
-    table = pd.DataFrame(rows).reindex(columns=columns)
+    table = pd.DataFrame(rows).reindex(columns=list(RELEASE_TABLES["sensitivity"]))
     for name in ("estimate", "ci_low", "ci_high", "p_perm"):
         table[name] = table[name].astype("float64")
     table["same_sign"] = table["same_sign"].astype("boolean")

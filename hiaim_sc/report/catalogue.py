@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from hiaim_sc.report.labels import capitalise
+
 # file name -> section, caption. The order is that of the report; other figures come last.
 FIGURES: Final = {
     "sample_flow": (
@@ -47,8 +49,8 @@ FIGURES: Final = {
     ),
     "forest": (
         "arms",
-        "Differences between arms with 95 % intervals. A hollow point has too few patients for a "
-        "test. An interval that crosses the line is compatible with no difference.",
+        "The comparisons that the plan puts first, with 95 % intervals. A hollow point has too few "
+        "patients for a test. An interval that crosses the line is compatible with no difference.",
     ),
     "paired_lines": (
         "arms",
@@ -56,3 +58,30 @@ FIGURES: Final = {
         "figure knows no arm.",
     ),
 }
+
+# beginning of a file name -> section, caption; the rest of the name is the family
+_BY_FAMILY: Final = {
+    "forest_": (
+        "families",
+        "{family}: differences between arms with 95 % intervals. A hollow point has too few "
+        "patients for a test.",
+    ),
+    "sensitivity_": (
+        "families",
+        "{family}: the same comparisons at the last visit with one choice undone at a time, on "
+        "the analysed scale. Blue line: as planned. Orange: on the other side of no difference. "
+        "Leaving out each patient, or each batch, in turn is one row.",
+    ),
+}
+
+
+def describe_figure(name: str) -> tuple[str, str]:
+    """Section and caption of a figure by its file name."""
+    if name in FIGURES:
+        return FIGURES[name]
+    words = capitalise(name.replace("_", " "))
+    for start, (section, caption) in _BY_FAMILY.items():
+        if name.startswith(start):
+            family = capitalise(name.removeprefix(start).replace("_", " "))
+            return section, caption.format(family=family)
+    return "other", f"{words}."

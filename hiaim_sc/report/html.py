@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from hiaim_sc.report import sentences, views
+from hiaim_sc.report import arm_views, sentences, views
 from hiaim_sc.report.canvas import render_svg
-from hiaim_sc.report.catalogue import FIGURES
+from hiaim_sc.report.catalogue import FIGURES, describe_figure
 from hiaim_sc.report.formats import format_amount, format_count, format_percent
-from hiaim_sc.report.labels import capitalise
+from hiaim_sc.report.gates import describe_gates
 from hiaim_sc.report.summary import ReleaseCounts, count_release
 from hiaim_sc.report.values import settle_empty
 
@@ -122,6 +122,7 @@ def _first_screen(
     )
     arms = [
         sentences.summarise_comparisons(comparisons),
+        *describe_gates(comparisons),
         sentences.describe_prespecification(comparisons),
         sentences.describe_power(comparisons),
     ]
@@ -159,11 +160,13 @@ def _statements(comparisons: pd.DataFrame) -> list[str]:
 def _place_figures(figures: Mapping[str, Figure]) -> dict[str, list[dict[str, str]]]:
     """Per section the figures as data URIs with caption and text for those who cannot see them."""
     placed: dict[str, list[dict[str, str]]] = {section: [] for section, _ in FIGURES.values()}
-    placed["other"] = []
-    for name in (*FIGURES, *sorted(set(figures) - set(FIGURES))):
+    placed |= {"families": [], "other": []}
+    # a family's figures stand together
+    others = sorted(set(figures) - set(FIGURES), key=lambda name: name.split("_", 1)[::-1])
+    for name in (*FIGURES, *others):
         if name not in figures:
             continue
-        section, caption = FIGURES.get(name, ("other", capitalise(name.replace("_", " ")) + "."))
+        section, caption = describe_figure(name)
         content = base64.b64encode(render_svg(figures[name])).decode("ascii")
         placed[section].append(
             {"name": name, "caption": caption, "uri": f"data:image/svg+xml;base64,{content}"}
@@ -192,9 +195,9 @@ def _place_views(release: ReportData) -> dict[str, list[views.View]]:
             _as_it_is(tables, "database_matches", "Clones found in public databases."),
         ],
         "arms": [
-            views.view_comparisons(tables["comparisons"]),
-            _as_it_is(tables, "sensitivity", "The same comparisons under other settings."),
-            _as_it_is(tables, "missing_data", "What missing values could change."),
+            arm_views.view_comparisons(tables["comparisons"]),
+            arm_views.view_sensitivity(tables["sensitivity"]),
+            arm_views.view_missing_data(tables["missing_data"]),
             _as_it_is(tables, "deviations", "Deviations from the frozen analysis plan."),
             _as_it_is(tables, "agreement", "Agreement between ways of measuring."),
             _as_it_is(tables, "differential_expression", "Genes by arm, descriptive."),

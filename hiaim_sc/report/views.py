@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from hiaim_sc.names import TRACKING_CLASSES
-from hiaim_sc.report.contrasts import split_contrast
-from hiaim_sc.report.effects import back_transform
 from hiaim_sc.report.figures.antigens import tabulate_antigens
 from hiaim_sc.report.formats import (
     format_count,
-    format_estimate,
     format_number,
-    format_p_cell,
     format_percent,
 )
 from hiaim_sc.report.labels import (
@@ -26,10 +22,7 @@ from hiaim_sc.report.labels import (
     label_reason,
     label_visit,
 )
-from hiaim_sc.report.values import read_flag, read_number, read_text
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from hiaim_sc.report.values import read_number, read_text
 
 
 @dataclass(frozen=True)
@@ -196,20 +189,6 @@ def view_identity(checks: pd.DataFrame) -> View:
     return View("Identity checks that did not pass.", heads, rows, frozenset((3, 4)))
 
 
-def view_comparisons(comparisons: pd.DataFrame) -> View:
-    """Every comparison with its numbers; those that could not be made with the reason."""
-    rows = [_comparison_row(row) for row in comparisons.to_dict("records")]
-    pairs = {split_contrast(str(contrast)) for contrast in comparisons["contrast"]}
-    treated, reference = pairs.pop() if len(pairs) == 1 else ("treated", "reference")
-    heads = ["Endpoint", "Where and when", f"n {treated}", f"n {reference}", "Scale"]
-    heads += ["Estimate (95 % interval)", "p", "p adjusted", "Hedges g", "Family", "Prespecified"]
-    caption = (
-        f"Comparisons of {treated} with {reference}; p by re-randomisation within strata, adjusted "
-        "within the family."
-    )
-    return View(caption, heads, rows, frozenset((2, 3, 6, 7, 8)))
-
-
 def view_table(table: pd.DataFrame, caption: str, *, most: int = 50) -> View:
     """A release table as it stands; a long one is cut, and the caption says so."""
     if len(table) > most:
@@ -219,25 +198,6 @@ def view_table(table: pd.DataFrame, caption: str, *, most: int = 50) -> View:
     numeric = [i for i, name in enumerate(table) if pd.api.types.is_numeric_dtype(table[name])]
     heads = [capitalise(str(name).replace("_", " ")) for name in table.columns]
     return View(caption, heads, rows, frozenset(numeric))
-
-
-def _comparison_row(row: Mapping[str, Any]) -> list[str]:
-    effect = back_transform(row)
-    estimate = format_estimate(effect.estimate, effect.low, effect.high)
-    reason = label_reason(read_text(row["reason_empty"])) or "no estimate"
-    return [
-        capitalise(label_endpoint(str(row["endpoint"]))),
-        label_place(read_text(row["tissue"]), str(row["visit"]), str(row["session_phase"])),
-        format_count(read_number(row["n_treated"])),
-        format_count(read_number(row["n_reference"])),
-        effect.kind if estimate else "",
-        estimate.replace(" ", "\u00a0") or f"not compared: {reason}",
-        format_p_cell(read_number(row["p_perm"])) or "no test",
-        format_p_cell(read_number(row["p_adj"])),
-        format_number(read_number(row["effect_g"]), digits=2).replace("-", "\u2212"),
-        read_text(row["family"]).replace("_", " "),
-        "yes" if read_flag(row["prespecified"]) else "no",
-    ]
 
 
 def _cell(value: Any) -> str:

@@ -199,7 +199,7 @@ def test_a_stratum_of_one_patient_is_no_obstacle(config):
         (6, None, "fewer than 4 patients in an arm: estimate only", True),
         (2, None, "fewer than 3 patients with a value", False),
         (1, None, "no patient with a value in arm exercise", False),
-        (0, None, "no patient with a value in arm control or exercise", False),
+        (0, None, "no patient with a value", False),
         (12, 1.5, "all patients have the same value", False),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -16,6 +17,7 @@ from hiaim_sc.report.figures.library_card import library_card
 from hiaim_sc.report.figures.library_qc import count_cell_losses, library_qc
 from hiaim_sc.report.figures.paired_lines import paired_lines
 from hiaim_sc.report.figures.sample_flow import sample_flow
+from hiaim_sc.report.figures.sensitivity import sensitivity
 from hiaim_sc.report.figures.umap import umap
 from hiaim_sc.report.values import settle_empty
 
@@ -36,6 +38,7 @@ __all__ = [
     "library_qc",
     "paired_lines",
     "sample_flow",
+    "sensitivity",
     "tabulate_points",
     "umap",
     "write_figure",
@@ -71,12 +74,26 @@ def draw_figures(
         "composition": composition(tabulate_composition(cells), **layout),
         "clone_tracking": clone_tracking(tables["clones"], **layout),
         "antigens": antigens(tabulate_antigens(tables["specificity"], cells)),
-        "forest": forest(tables["comparisons"]),
+        "forest": forest(_choose_gates(tables["comparisons"])),
         "paired_lines": paired_lines(tables["endpoints"], visits=visits),
     }
     for column in ("cell_type", "tissue", "batch"):
         figures[f"umap_{column}"] = umap(points, colour_by=column)
+    for family, rows in tables["comparisons"].groupby("family"):
+        figures[f"forest_{_as_file(family)}"] = forest(rows)
+    for family, rows in tables["sensitivity"].groupby("family"):
+        figures[f"sensitivity_{_as_file(family)}"] = sensitivity(rows)
     return figures
+
+
+def _choose_gates(comparisons: pd.DataFrame) -> pd.DataFrame:
+    """The gates' comparisons; all of them where the plan's gates found nothing to compare."""
+    gates = comparisons[comparisons["gate"] != ""]
+    return comparisons if gates.empty else gates
+
+
+def _as_file(family: object) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "_", str(family))
 
 
 def tabulate_points(
