@@ -1,4 +1,4 @@
-"""One step per stage: read the inputs, call the library, name the results.
+"""The steps of the cohort and the comparison: read the inputs, call the library, name the results.
 
 Imports of the library's stages stand inside the steps: a worker that only reads contigs need not
 wait for scanpy.
@@ -9,78 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows._inputs import Inputs, kept_barcodes
-from hiaim_sc.errors import LibraryFaultError
 from hiaim_sc.storage import generator
 
 if TYPE_CHECKING:
     from hiaim_sc.storage import Payload
 
 type Payloads = dict[str, Payload]
-
-
-def ingest(inputs: Inputs) -> Payloads:
-    """A library's files as matrices and tables, or the fault for which it is quarantined."""
-    from hiaim_sc.ingest import read_library
-
-    try:
-        data = read_library(
-            inputs.library_files,
-            inputs.options.ingest,
-            require_gex=inputs.options.tcr.require_gex,
-            feature_type=inputs.options.dna_barcodes.feature_type,
-            antigens=inputs.table("antigens"),
-        )
-    except LibraryFaultError as fault:
-        return {"fault": {"reason": fault.reason}}
-    results = {
-        "counts": data.counts,
-        "antigen_counts": data.antigen_counts,
-        "contigs": data.contigs,
-        "report": data.report,
-    }
-    return {name: result for name, result in results.items() if result is not None}
-
-
-def receptors(inputs: Inputs) -> Payloads:
-    """Receptor chains and chain pairing per cell barcode."""
-    from hiaim_sc.tcr import call_receptors
-
-    contigs = inputs.one("ingest").read("contigs")
-    return {"receptors": call_receptors(contigs, inputs.options.tcr)}
-
-
-def qc(inputs: Inputs) -> Payloads:
-    """QC metrics, doublets and cell calls."""
-    from hiaim_sc.qc import assess_cells
-
-    found = assess_cells(
-        inputs.one("ingest").read("counts"),
-        inputs.table("receptors"),
-        inputs.options.qc,
-        rng=inputs.rng,
-    )
-    return {"cell_qc": found.table, "limits": found.limits}
-
-
-def genes(inputs: Inputs) -> Payloads:
-    """Sufficient statistics per gene over the cells that pass."""
-    from hiaim_sc.integrate import summarise_genes
-
-    kept = kept_barcodes(inputs.one("qc").read("cell_qc"))
-    return {"gene_stats": summarise_genes(inputs.one("ingest").read("counts"), kept)}
-
-
-def specificity(inputs: Inputs) -> Payloads:
-    """Calls of pMHC specificity."""
-    from hiaim_sc.dna_barcodes import call_specificity
-
-    called = call_specificity(
-        inputs.one("ingest").read("antigen_counts"),
-        inputs.table("antigens"),
-        inputs.table("receptors"),
-        inputs.options.dna_barcodes,
-    )
-    return {"specificity": called}
 
 
 def features(inputs: Inputs) -> Payloads:
@@ -160,6 +94,18 @@ def cells(inputs: Inputs) -> Payloads:
     return {"cells": table}
 
 
+def pseudobulk(inputs: Inputs) -> Payloads:
+    """Counts summed by sample and cell type, one library in memory at a time."""
+    from hiaim_sc.compare import sum_pseudobulks
+
+    libraries = (
+        (name, artefact.read("counts"))
+        for name, artefact in inputs.each("ingest").items()
+        if "counts" in artefact
+    )
+    return {"pseudobulk": sum_pseudobulks(libraries, inputs.one("cells").read("cells"))}
+
+
 def clone_tables(inputs: Inputs) -> Payloads:
     """Clones per library, over visits, and shared between samples."""
     from hiaim_sc.tcr import RECEPTOR_COLUMNS, share_clones, tabulate_clones, track_clones
@@ -237,7 +183,12 @@ def endpoints(inputs: Inputs) -> Payloads:
 
 def comparisons(inputs: Inputs) -> Payloads:
     """Arm against arm, patients as units. The only step that opens the allocation."""
-    from hiaim_sc.compare import compare_arms, draw_blinded_arms
+    from hiaim_sc.compare import (
+        compare_arms,
+        compare_expression,
+        draw_blinded_arms,
+        locate_samples,
+    )
     from hiaim_sc.study import read_allocation, read_study
 
     strata = inputs.table("strata").set_index("patient_id")
@@ -245,13 +196,28 @@ def comparisons(inputs: Inputs) -> Payloads:
         arms = draw_blinded_arms(strata, inputs.config.design, rng=inputs.rng)
     else:
         arms = read_allocation(read_study(inputs.allocation.parent))
+    blinded, layout = inputs.allocation is None, inputs.table("layout")
     table = compare_arms(
         inputs.one("endpoints").read("endpoints"),
         arms,
         strata,
         inputs.config,
-        blinded=inputs.allocation is None,
-        layout=inputs.table("layout"),
+        blinded=blinded,
+        layout=layout,
         prespecified=inputs.keys["plan"] == "frozen",
     )
-    return {"comparisons": table}
+    located = locate_samples(
+        inputs.table("expected_samples"),
+        inputs.table("library_states"),
+        inputs.one("identity").read("identity_checks"),
+    )
+    genes = compare_expression(
+        inputs.one("pseudobulk").read("pseudobulk"),
+        located,
+        arms,
+        strata,
+        inputs.config,
+        blinded=blinded,
+        layout=layout,
+    )
+    return {"comparisons": table, "differential_expression": genes}

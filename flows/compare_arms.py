@@ -35,12 +35,12 @@ def compare_arms(
     """
     study = run.study
     layout = run.value("layout", study.layout(libraries.libraries()))
-    inputs = {
-        "cells": cohort["cells"],
+    samples = {
         "identity": cohort["identity"],
         "expected_samples": run.value("expected_samples", study.expected_samples()),
         "library_states": run.value("library_states", study.library_states(libraries.quarantined)),
     }
+    inputs = {"cells": cohort["cells"], **samples}
     if study.measurements is not None:
         inputs["measurements"] = run.value("measurements", study.measurements)
     endpoints = run.call("endpoints", inputs)
@@ -51,7 +51,9 @@ def compare_arms(
     comparisons = run.call(
         "comparisons",
         {
+            **samples,
             "endpoints": endpoints.recipe.key,
+            "pseudobulk": cohort["pseudobulk"],
             "allocation": "blinded" if allocation is None else digest_file(allocation),
             "strata": run.value("strata", study.strata()),
             "layout": layout,

@@ -3,18 +3,24 @@
 from hiaim_sc.compare.arms import compare_arms, draw_blinded_arms
 from hiaim_sc.compare.cells import build_cells, label_specificity
 from hiaim_sc.compare.endpoints import measure_endpoints
+from hiaim_sc.compare.expression import compare_expression
 from hiaim_sc.compare.flow import count_flow
 from hiaim_sc.compare.identity import check_identity, count_sex_genes
 from hiaim_sc.compare.libraries import summarise_libraries
+from hiaim_sc.compare.pseudobulk import sum_pseudobulks
+from hiaim_sc.compare.samples import locate_samples
 
 __all__ = [
     "build_cells",
     "check_identity",
     "compare_arms",
+    "compare_expression",
     "count_flow",
     "count_sex_genes",
     "draw_blinded_arms",
     "label_specificity",
+    "locate_samples",
     "measure_endpoints",
+    "sum_pseudobulks",
     "summarise_libraries",
 ]

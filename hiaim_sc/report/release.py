@@ -35,6 +35,7 @@ _TABLE_STAGES = {
     "flow_of_samples": "accounting",
     "endpoints": "endpoints",
     "comparisons": "comparisons",
+    "differential_expression": "comparisons",
 }
 
 
