@@ -77,7 +77,7 @@ class _Trial:
 
     def _method(self, profiles: Profiles) -> str:
         what = "change of log2 CPM" if profiles.is_change else "log2 CPM"
-        adjusted = f", adjusted for {' and '.join(self.config.design.strata)}"
+        adjusted = f", adjusted for {' and '.join(map(str, self.strata.columns))}"
         return f"moderated t, {what}{adjusted if self.strata.shape[1] else ''}"
 
 

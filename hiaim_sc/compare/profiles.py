@@ -107,6 +107,8 @@ def find_profiles(
             if not all(name in row_of for name in visits):
                 continue
             rows = pd.concat([row_of[name] for name in visits], axis=1, join="inner").sort_index()
+            if rows.empty:
+                continue
             values, kept = _measure(counts, sizes, rows.to_numpy(), options)
             known = genes[kept].assign(mean_log2_cpm=values.mean(axis=(0, 1)))
             is_change = len(visits) == 2
@@ -126,7 +128,5 @@ def _measure(
     chosen = counts[order]
     enough = np.asarray((chosen >= _LEAST_COUNTS).sum(axis=0)).ravel()
     kept = enough >= options.min_patients_per_arm
-    if not len(rows):
-        return np.zeros((rows.shape[1], 0, 0)), np.zeros_like(kept)
     values = log_cpm(chosen[:, kept].toarray(), sizes[order])
     return values.reshape(rows.shape[1], len(rows), -1), kept

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from hiaim_sc.report.labels import capitalise
+
 # file name -> section, caption. The order is that of the report; other figures come last.
 FIGURES: Final = {
     "sample_flow": (
@@ -56,3 +58,27 @@ FIGURES: Final = {
         "figure knows no arm.",
     ),
 }
+
+# The figures of genes by arm, one per tissue: file name without the tissue.
+EXPRESSION: Final = "expression_"
+SECTIONS: Final = (
+    *dict.fromkeys(section for section, _ in FIGURES.values()),
+    "expression",
+    "other",
+)
+
+
+def find_figure(name: str) -> tuple[str, str]:
+    """Section and caption of a figure by its file name."""
+    if name in FIGURES:
+        return FIGURES[name]
+    if name.startswith(EXPRESSION):
+        tissue = name.removeprefix(EXPRESSION).replace("_", " ")
+        return "expression", (
+            f"Genes by arm in {tissue} at the last visit, a panel per cell type with enough cells "
+            "in enough patients. Right is higher in the treated arm, up is surer; coloured genes "
+            "have q below 0.05. The five genes with the smallest p are named, which is no claim. "
+            "Receptor, sex, ribosomal, mitochondrial, haemoglobin and dissociation genes are left "
+            "out."
+        )
+    return "other", capitalise(name.replace("_", " ")) + "."

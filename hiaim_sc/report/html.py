@@ -10,9 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hiaim_sc.report import sentences, views
 from hiaim_sc.report.canvas import render_svg
-from hiaim_sc.report.catalogue import FIGURES
+from hiaim_sc.report.catalogue import FIGURES, SECTIONS, find_figure
+from hiaim_sc.report.expression import describe_expression, view_expression
 from hiaim_sc.report.formats import format_amount, format_count, format_percent
-from hiaim_sc.report.labels import capitalise
 from hiaim_sc.report.summary import ReleaseCounts, count_release
 from hiaim_sc.report.values import settle_empty
 
@@ -84,6 +84,7 @@ def render_report(release: ReportData) -> str:
         tiles=_tiles(counts, release.tables),
         first_screen=_first_screen(counts, release.tables),
         statements=_statements(release.tables["comparisons"]),
+        genes=describe_expression(release.tables["differential_expression"]),
         figures=_place_figures(release.figures),
         views=_place_views(release),
     )
@@ -158,12 +159,11 @@ def _statements(comparisons: pd.DataFrame) -> list[str]:
 
 def _place_figures(figures: Mapping[str, Figure]) -> dict[str, list[dict[str, str]]]:
     """Per section the figures as data URIs with caption and text for those who cannot see them."""
-    placed: dict[str, list[dict[str, str]]] = {section: [] for section, _ in FIGURES.values()}
-    placed["other"] = []
+    placed: dict[str, list[dict[str, str]]] = {section: [] for section in SECTIONS}
     for name in (*FIGURES, *sorted(set(figures) - set(FIGURES))):
         if name not in figures:
             continue
-        section, caption = FIGURES.get(name, ("other", capitalise(name.replace("_", " ")) + "."))
+        section, caption = find_figure(name)
         content = base64.b64encode(render_svg(figures[name])).decode("ascii")
         placed[section].append(
             {"name": name, "caption": caption, "uri": f"data:image/svg+xml;base64,{content}"}
@@ -197,8 +197,8 @@ def _place_views(release: ReportData) -> dict[str, list[views.View]]:
             _as_it_is(tables, "missing_data", "What missing values could change."),
             _as_it_is(tables, "deviations", "Deviations from the frozen analysis plan."),
             _as_it_is(tables, "agreement", "Agreement between ways of measuring."),
-            _as_it_is(tables, "differential_expression", "Genes by arm, descriptive."),
         ],
+        "expression": [view_expression(tables["differential_expression"])],
     }
     return {section: [view for view in found if view.rows] for section, found in placed.items()}
 

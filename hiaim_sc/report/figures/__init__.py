@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from hiaim_sc.report.canvas import write_figure
+from hiaim_sc.report.catalogue import EXPRESSION
 from hiaim_sc.report.figures.antigens import antigens, tabulate_antigens
 from hiaim_sc.report.figures.clone_tracking import clone_tracking
 from hiaim_sc.report.figures.composition import composition, tabulate_composition
@@ -17,6 +18,7 @@ from hiaim_sc.report.figures.library_qc import count_cell_losses, library_qc
 from hiaim_sc.report.figures.paired_lines import paired_lines
 from hiaim_sc.report.figures.sample_flow import sample_flow
 from hiaim_sc.report.figures.umap import umap
+from hiaim_sc.report.figures.volcano import volcano
 from hiaim_sc.report.values import settle_empty
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ __all__ = [
     "sample_flow",
     "tabulate_points",
     "umap",
+    "volcano",
     "write_figure",
 ]
 
@@ -50,6 +53,8 @@ def draw_figures(
     visits: Sequence[str],
 ) -> dict[str, Figure]:
     """Every figure of a release by its file name; none needs the arm of a patient.
+
+    Genes by arm are drawn per tissue that has any, at the last visit.
 
     Parameters
     ----------
@@ -76,6 +81,12 @@ def draw_figures(
     }
     for column in ("cell_type", "tissue", "batch"):
         figures[f"umap_{column}"] = umap(points, colour_by=column)
+    genes = tables["differential_expression"]
+    genes = genes[genes["visit"] == visits[-1]]
+    for tissue in tissues:
+        here = genes[genes["tissue"] == tissue]
+        if len(here):
+            figures[f"{EXPRESSION}{tissue}"] = volcano(here)
     return figures
 
 
