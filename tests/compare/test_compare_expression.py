@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from anndata import AnnData
+from scipy import stats
 
 from hiaim_sc.compare import compare_expression
 from hiaim_sc.compare.gene_classes import classify_gene
@@ -144,6 +145,9 @@ def test_the_estimate_is_that_of_least_squares_on_changes_of_log_cpm(config):
     assert sorted(table.index) == [f"GENE{g:04d}" for g in np.flatnonzero(kept)]
     expected = pd.Series(slopes[kept], [f"GENE{g:04d}" for g in np.flatnonzero(kept)])
     np.testing.assert_allclose(table["log2_fc"], expected[table.index], rtol=1e-9)
+    p_value = 2 * stats.t.sf(np.abs(table["log2_fc"] / table["se"]), table["df"])
+    np.testing.assert_allclose(table["p_value"], p_value, rtol=1e-9)
+    assert (table["df"] > 14 - 3).all()  # the residual ones and those of the prior
     averages = pd.Series(level.mean(axis=(0, 1))[kept], expected.index)
     np.testing.assert_allclose(table["mean_log2_cpm"], averages[table.index], rtol=1e-9)
 

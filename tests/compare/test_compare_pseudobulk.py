@@ -118,6 +118,14 @@ def test_genes_are_those_that_every_library_has():
     np.testing.assert_array_equal(found.X.toarray()[rows], expected.to_numpy())
 
 
+def test_symbols_are_those_of_the_first_library_whatever_comes_first():
+    first, cells = build_library("L1", ["S1"])
+    second, more = build_library("L2", ["S2"])
+    second.var["symbol"] = "renamed"
+    found = sum_pseudobulks([("L2", second), ("L1", first)], pd.concat([cells, more]))
+    assert found.var["symbol"].tolist() == first.var["symbol"].tolist()
+
+
 def test_cells_without_expression_do_not_count():
     counts, cells = build_library("L1", ["S1"])
     alone = cells.head(1).assign(
