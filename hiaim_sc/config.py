@@ -174,12 +174,8 @@ class CompareOptions(Model):
     called_alpha: float = Field(0.05, gt=0, lt=1)
     called_draws: int = Field(50, ge=1, description="Subsamples over which n_called_m is averaged.")
     min_patients_per_arm: int = Field(4, ge=2, description="Fewer: estimates only, no p.")
-    min_cells_pseudobulk: int = Field(
-        10, ge=1, description="Fewer cells of a type in a sample: no expression of that type."
-    )
-    min_patients_expression: int = Field(
-        6, ge=2, description="Fewer patients in an arm: no differential expression."
-    )
+    min_cells_pseudobulk: int = Field(10, ge=1, description="Fewer cells of a type: no genes.")
+    min_patients_expression: int = Field(6, ge=2, description="Fewer patients per arm: no genes.")
     n_draws: int = Field(9999, ge=99, description="Draws of the re-randomisation test.")
     seed: int = Field(4263467, ge=0)
 
