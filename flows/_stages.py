@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows import _inputs
+from flows import _library_steps as library_steps
 from flows import _steps as steps
 from flows._inputs import Inputs
 from hiaim_sc.config import StudyConfig
@@ -53,14 +54,16 @@ _READING = ("hiaim_sc.storage", "hiaim_sc.study.pooling")
 STAGES: dict[str, Stage] = {
     # one library
     "ingest": Stage(
-        steps.ingest,
+        library_steps.ingest,
         ("hiaim_sc.ingest",),
         ("options.ingest", "options.tcr.require_gex", "options.dna_barcodes.feature_type"),
     ),
-    "receptors": Stage(steps.receptors, ("hiaim_sc.tcr",), ("options.tcr",)),
-    "qc": Stage(steps.qc, ("hiaim_sc.qc",), ("options.qc",)),
-    "genes": Stage(steps.genes, ("hiaim_sc.integrate",)),
-    "specificity": Stage(steps.specificity, ("hiaim_sc.dna_barcodes",), ("options.dna_barcodes",)),
+    "receptors": Stage(library_steps.receptors, ("hiaim_sc.tcr",), ("options.tcr",)),
+    "qc": Stage(library_steps.qc, ("hiaim_sc.qc",), ("options.qc",)),
+    "genes": Stage(library_steps.genes, ("hiaim_sc.integrate",)),
+    "specificity": Stage(
+        library_steps.specificity, ("hiaim_sc.dna_barcodes",), ("options.dna_barcodes",)
+    ),
     # the cohort
     "features": Stage(steps.features, ("hiaim_sc.integrate",), ("options.integrate.n_top_genes",)),
     "clones": Stage(steps.clones, ("hiaim_sc.tcr",), ("options.tcr",)),
@@ -70,11 +73,17 @@ STAGES: dict[str, Stage] = {
         steps.cell_types, ("hiaim_sc.annotate", "hiaim_sc.tcr"), ("options.annotate",)
     ),
     "cells": Stage(steps.cells, ("hiaim_sc.compare",), ("options.tcr.require_gex",)),
+    "pseudobulk": Stage(steps.pseudobulk, ("hiaim_sc.compare",)),
     "clone_tables": Stage(steps.clone_tables, ("hiaim_sc.tcr",), ("options.tcr", "design.visits")),
     "identity": Stage(steps.identity, ("hiaim_sc.compare",), ("options.identity",)),
     "accounting": Stage(steps.accounting, ("hiaim_sc.compare", "hiaim_sc.dna_barcodes")),
     # the comparison
-    "endpoints": Stage(steps.endpoints, ("hiaim_sc.compare",), ("options.compare", "design")),
+    "located": Stage(steps.located, ("hiaim_sc.compare",)),
+    "endpoints": Stage(
+        steps.endpoints,
+        ("hiaim_sc.compare", "hiaim_sc.dna_barcodes"),
+        ("options.compare", "design"),
+    ),
     "agreement": Stage(
         steps.agreement,
         ("hiaim_sc.compare",),

@@ -1,4 +1,4 @@
-"""One step per stage: read the inputs, call the library, name the results.
+"""The steps of the cohort and the comparison: read the inputs, call the library, name the results.
 
 Imports of the library's stages stand inside the steps: a worker that only reads contigs need not
 wait for scanpy.
@@ -9,78 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows._inputs import Inputs, kept_barcodes
-from hiaim_sc.errors import LibraryFaultError
 from hiaim_sc.storage import generator
 
 if TYPE_CHECKING:
     from hiaim_sc.storage import Payload
 
 type Payloads = dict[str, Payload]
-
-
-def ingest(inputs: Inputs) -> Payloads:
-    """A library's files as matrices and tables, or the fault for which it is quarantined."""
-    from hiaim_sc.ingest import read_library
-
-    try:
-        data = read_library(
-            inputs.library_files,
-            inputs.options.ingest,
-            require_gex=inputs.options.tcr.require_gex,
-            feature_type=inputs.options.dna_barcodes.feature_type,
-            antigens=inputs.table("antigens"),
-        )
-    except LibraryFaultError as fault:
-        return {"fault": {"reason": fault.reason}}
-    results = {
-        "counts": data.counts,
-        "antigen_counts": data.antigen_counts,
-        "contigs": data.contigs,
-        "report": data.report,
-    }
-    return {name: result for name, result in results.items() if result is not None}
-
-
-def receptors(inputs: Inputs) -> Payloads:
-    """Receptor chains and chain pairing per cell barcode."""
-    from hiaim_sc.tcr import call_receptors
-
-    contigs = inputs.one("ingest").read("contigs")
-    return {"receptors": call_receptors(contigs, inputs.options.tcr)}
-
-
-def qc(inputs: Inputs) -> Payloads:
-    """QC metrics, doublets and cell calls."""
-    from hiaim_sc.qc import assess_cells
-
-    found = assess_cells(
-        inputs.one("ingest").read("counts"),
-        inputs.table("receptors"),
-        inputs.options.qc,
-        rng=inputs.rng,
-    )
-    return {"cell_qc": found.table, "limits": found.limits}
-
-
-def genes(inputs: Inputs) -> Payloads:
-    """Sufficient statistics per gene over the cells that pass."""
-    from hiaim_sc.integrate import summarise_genes
-
-    kept = kept_barcodes(inputs.one("qc").read("cell_qc"))
-    return {"gene_stats": summarise_genes(inputs.one("ingest").read("counts"), kept)}
-
-
-def specificity(inputs: Inputs) -> Payloads:
-    """Calls of pMHC specificity."""
-    from hiaim_sc.dna_barcodes import call_specificity
-
-    called = call_specificity(
-        inputs.one("ingest").read("antigen_counts"),
-        inputs.table("antigens"),
-        inputs.table("receptors"),
-        inputs.options.dna_barcodes,
-    )
-    return {"specificity": called}
 
 
 def features(inputs: Inputs) -> Payloads:
@@ -160,6 +94,18 @@ def cells(inputs: Inputs) -> Payloads:
     return {"cells": table}
 
 
+def pseudobulk(inputs: Inputs) -> Payloads:
+    """Counts summed by sample and cell type, one library in memory at a time."""
+    from hiaim_sc.compare import sum_pseudobulks
+
+    libraries = (
+        (name, artefact.read("counts"))
+        for name, artefact in inputs.each("ingest").items()
+        if "counts" in artefact
+    )
+    return {"pseudobulk": sum_pseudobulks(libraries, inputs.one("cells").read("cells"))}
+
+
 def clone_tables(inputs: Inputs) -> Payloads:
     """Clones per library, over visits, and shared between samples."""
     from hiaim_sc.tcr import RECEPTOR_COLUMNS, share_clones, tabulate_clones, track_clones
@@ -219,22 +165,30 @@ def accounting(inputs: Inputs) -> Payloads:
     }
 
 
-def endpoints(inputs: Inputs) -> Payloads:
-    """One number per patient, tissue and visit; no arm is known here."""
-    from hiaim_sc.compare import Screen, locate_samples, measure_endpoints
+def located(inputs: Inputs) -> Payloads:
+    """Every expected sample with the one reason why it has no cells, or none."""
+    from hiaim_sc.compare import locate_samples
 
-    stained, screen = inputs.each("specificity"), None
-    if stained and "antigens" in inputs.keys:
-        called = inputs.one("accounting").read("specificity")
-        screen = Screen(called, inputs.table("antigens"), inputs.table("hla"), frozenset(stained))
-    located = locate_samples(
+    table = locate_samples(
         inputs.table("expected_samples"),
         inputs.table("library_states"),
         inputs.one("identity").read("identity_checks"),
     )
+    return {"located": table}
+
+
+def endpoints(inputs: Inputs) -> Payloads:
+    """One number per patient, tissue and visit; no arm is known here."""
+    from hiaim_sc.compare import Screen, measure_endpoints
+    from hiaim_sc.dna_barcodes import SPECIFICITY_COLUMNS
+
+    stained, screen = inputs.each("specificity"), None
+    if stained and "antigens" in inputs.keys:
+        called = inputs.pooled("specificity", "specificity", SPECIFICITY_COLUMNS)
+        screen = Screen(called, inputs.table("antigens"), inputs.table("hla"), frozenset(stained))
     table = measure_endpoints(
         inputs.one("cells").read("cells"),
-        located,
+        inputs.table("located"),
         inputs.table("measurements"),
         screen,
         design=inputs.config.design,
@@ -253,16 +207,11 @@ def agreement(inputs: Inputs) -> Payloads:
 
 def variants(inputs: Inputs) -> Payloads:
     """The clonal endpoints under other settings than the planned ones; no arm is known here."""
-    from hiaim_sc.compare import locate_samples, measure_variants
+    from hiaim_sc.compare import measure_variants
 
-    located = locate_samples(
-        inputs.table("expected_samples"),
-        inputs.table("library_states"),
-        inputs.one("identity").read("identity_checks"),
-    )
     table = measure_variants(
         inputs.one("cells").read("cells"),
-        located,
+        inputs.table("located"),
         inputs.one("endpoints").read("endpoints"),
         design=inputs.config.design,
         options=inputs.options.compare,
@@ -276,6 +225,7 @@ def comparisons(inputs: Inputs) -> Payloads:
         Trial,
         analyse_missing,
         compare_arms,
+        compare_expression,
         draw_blinded_arms,
         vary_settings,
     )
@@ -286,6 +236,7 @@ def comparisons(inputs: Inputs) -> Payloads:
         arms = draw_blinded_arms(strata, inputs.config.design, rng=inputs.rng)
     else:
         arms = read_allocation(read_study(inputs.allocation.parent))
+    blinded = inputs.allocation is None
     trial = Trial(
         inputs.one("endpoints").read("endpoints"),
         arms,
@@ -293,14 +244,19 @@ def comparisons(inputs: Inputs) -> Payloads:
         inputs.config,
         inputs.table("layout"),
     )
-    table = compare_arms(
-        trial,
-        blinded=inputs.allocation is None,
-        prespecified=inputs.keys["plan"] == "frozen",
+    table = compare_arms(trial, blinded=blinded, prespecified=inputs.keys["plan"] == "frozen")
+    genes = compare_expression(
+        inputs.one("pseudobulk").read("pseudobulk"),
+        inputs.table("located"),
+        arms,
+        strata,
+        inputs.config,
+        blinded=blinded,
+        layout=inputs.table("layout"),
     )
-    other_settings = inputs.one("variants").read("variants")
     return {
         "comparisons": table,
-        "sensitivity": vary_settings(table, other_settings, trial),
+        "sensitivity": vary_settings(table, inputs.one("variants").read("variants"), trial),
         "missing_data": analyse_missing(table, trial),
+        "differential_expression": genes,
     }

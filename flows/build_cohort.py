@@ -45,6 +45,7 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
         "clones",
     )
     stage("cells", "cells", {**of("qc", "receptors"), "layout": layout}, "clones", "cell_types")
+    stage("pseudobulk", "counts by sample and cell type", of("ingest"), "cells")
     stage(
         "clone_tables",
         "clone tables",

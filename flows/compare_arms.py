@@ -34,45 +34,58 @@ def compare_arms(
     Stage: artefact key.
     """
     study = run.study
-    layout = run.value("layout", study.layout(libraries.libraries()))
-    inputs = {
-        "cells": cohort["cells"],
-        "identity": cohort["identity"],
-        "expected_samples": run.value("expected_samples", study.expected_samples()),
-        "library_states": run.value("library_states", study.library_states(libraries.quarantined)),
-    }
-    if study.measurements is not None:
-        inputs["measurements"] = run.value("measurements", study.measurements)
-    stained = libraries.inputs("specificity")
-    if stained and study.antigens is not None:
-        inputs |= stained
-        inputs["accounting"] = cohort["accounting"]
-        inputs["antigens"] = run.value("antigens", study.antigens)
-        inputs["hla"] = run.value("hla", study.participants[["patient_id", "hla"]])
-    endpoints = run.call("endpoints", inputs)
-    run.complete("endpoints", [endpoints])
-    made_from = ("cells", "identity", "expected_samples", "library_states")
-    variants = run.call(
-        "variants",
-        {"endpoints": endpoints.recipe.key, **{name: inputs[name] for name in made_from}},
+    located = run.call(
+        "located",
+        {
+            "identity": cohort["identity"],
+            "expected_samples": run.value("expected_samples", study.expected_samples()),
+            "library_states": run.value(
+                "library_states", study.library_states(libraries.quarantined)
+            ),
+        },
     )
-    agreement = run.call("agreement", {"endpoints": endpoints.recipe.key})
-    run.complete("endpoints under other settings, agreement", [variants, agreement])
-
+    run.complete("expected samples", [located])
+    measured = _measure(run, libraries, {"cells": cohort["cells"], "located": located.recipe.key})
     # The flow digests the allocation; only the stage's task reads it.
     allocation = None if blinded else study.allocation_file()
     comparisons = run.call(
         "comparisons",
         {
-            "endpoints": endpoints.recipe.key,
-            "variants": variants.recipe.key,
+            "located": located.recipe.key,
+            "endpoints": measured["endpoints"],
+            "variants": measured["variants"],
+            "pseudobulk": cohort["pseudobulk"],
             "allocation": "blinded" if allocation is None else digest_file(allocation),
             "strata": run.value("strata", study.strata()),
-            "layout": layout,
+            "layout": run.value("layout", study.layout(libraries.libraries())),
             "plan": "frozen" if prespecified else "open",
         },
         allocation=allocation,
     )
     run.complete("comparison of arms", [comparisons])
-    calls = (endpoints, variants, agreement, comparisons)
-    return {call.recipe.stage: call.recipe.key for call in calls}
+    return {**measured, "comparisons": comparisons.recipe.key}
+
+
+def _measure(
+    run: StudyRun, libraries: ProcessedLibraries, inputs: dict[str, str]
+) -> dict[str, str]:
+    """The endpoints as planned and under other settings, and their agreement: stage and key."""
+    study = run.study
+    stained = libraries.inputs("specificity")
+    more: dict[str, str] = {}
+    if stained and study.antigens is not None:
+        hla = study.participants.reindex(columns=["patient_id", "hla"])
+        more = {
+            **stained,
+            "antigens": run.value("antigens", study.antigens),
+            "hla": run.value("hla", hla),
+        }
+    if study.measurements is not None:
+        more["measurements"] = run.value("measurements", study.measurements)
+    endpoints = run.call("endpoints", {**inputs, **more})
+    run.complete("endpoints", [endpoints])
+    made = {"endpoints": endpoints.recipe.key}
+    variants = run.call("variants", {**inputs, **made})
+    agreement = run.call("agreement", made)
+    run.complete("endpoints under other settings, agreement", [variants, agreement])
+    return {**made, "variants": variants.recipe.key, "agreement": agreement.recipe.key}

@@ -181,6 +181,8 @@ class CompareOptions(Model):
     called_draws: int = Field(50, ge=1, description="Subsamples over which n_called_m is averaged.")
     diversity_draws: int = Field(200, ge=1, description="... and clonality_m and gini_m are.")
     min_patients_per_arm: int = Field(4, ge=2, description="Fewer: estimates only, no p.")
+    min_cells_pseudobulk: int = Field(10, ge=1, description="Fewer cells of a type: no genes.")
+    min_patients_expression: int = Field(6, ge=2, description="Fewer patients per arm: no genes.")
     n_draws: int = Field(9999, ge=99, description="Draws of the re-randomisation test.")
     sensitivity_draws: int = Field(999, ge=99, description="... in the sensitivity grid.")
     n_imputations: int = Field(50, ge=2, description="Imputations of a missing value.")

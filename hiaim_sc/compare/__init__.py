@@ -5,11 +5,13 @@ from hiaim_sc.compare.arms import compare_arms, draw_blinded_arms
 from hiaim_sc.compare.cells import build_cells, label_specificity
 from hiaim_sc.compare.contrasts import Trial
 from hiaim_sc.compare.endpoints import Screen, measure_endpoints, measure_variants
+from hiaim_sc.compare.expression import compare_expression
 from hiaim_sc.compare.flow import count_flow
 from hiaim_sc.compare.identity import check_identity, count_sex_genes
 from hiaim_sc.compare.libraries import summarise_libraries
 from hiaim_sc.compare.missing import analyse_missing
 from hiaim_sc.compare.power import tabulate_power
+from hiaim_sc.compare.pseudobulk import sum_pseudobulks
 from hiaim_sc.compare.samples import locate_samples
 from hiaim_sc.compare.sensitivity import vary_settings
 
@@ -20,6 +22,7 @@ __all__ = [
     "build_cells",
     "check_identity",
     "compare_arms",
+    "compare_expression",
     "count_flow",
     "count_sex_genes",
     "draw_blinded_arms",
@@ -28,6 +31,7 @@ __all__ = [
     "measure_agreement",
     "measure_endpoints",
     "measure_variants",
+    "sum_pseudobulks",
     "summarise_libraries",
     "tabulate_power",
     "vary_settings",

@@ -68,7 +68,7 @@ def select_features(
     Stuart et al. 2019, Cell 177:1888, doi:10.1016/j.cell.2019.05.031.
     """
     table = _common_genes(gene_stats)
-    table["excluded"] = [_reason_to_exclude(symbol) for symbol in table["symbol"]]
+    table["excluded"] = [reason_to_exclude(symbol) for symbol in table["symbol"]]
     variances = _variances(gene_stats, table["gene_id"])
     allowed = (table["excluded"] == "").to_numpy()
     rank, n_high = _rank(variances, allowed, options.n_top_genes)
@@ -117,7 +117,8 @@ def _rank(
     return rank, n_high
 
 
-def _reason_to_exclude(symbol: str) -> str:
+def reason_to_exclude(symbol: str) -> str:
+    """Class of a gene that is never chosen: receptor, mitochondrial, ribosomal, sex; else empty."""
     if symbol in _SEX or symbol in _MORE_SEX:  # before ribosomal: RPS4Y1 is both
         return "sex"
     for reason, pattern in (

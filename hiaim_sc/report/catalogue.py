@@ -59,29 +59,41 @@ FIGURES: Final = {
     ),
 }
 
-# beginning of a file name -> section, caption; the rest of the name is the family
-_BY_FAMILY: Final = {
+# beginning of a file name -> section, caption; the rest of the name is the family or the tissue
+EXPRESSION: Final = "expression_"
+_BY_NAME: Final = {
     "forest_": (
         "families",
-        "{family}: differences between arms with 95 % intervals. A hollow point has too few "
+        "{rest}: differences between arms with 95 % intervals. A hollow point has too few "
         "patients for a test.",
     ),
     "sensitivity_": (
         "families",
-        "{family}: the same comparisons at the last visit with one choice undone at a time, on "
+        "{rest}: the same comparisons at the last visit with one choice undone at a time, on "
         "the analysed scale. Blue line: as planned. Orange: on the other side of no difference. "
         "Leaving out each patient, or each batch, in turn is one row.",
     ),
+    EXPRESSION: (
+        "expression",
+        "{rest}: genes by arm at the last visit, a panel per cell type with enough cells in enough "
+        "patients. Right is higher in the treated arm, up is surer; coloured genes have q below "
+        "0.05. The five genes with the smallest p are named, which is no claim. Receptor, sex, "
+        "ribosomal, mitochondrial, haemoglobin and dissociation genes are left out.",
+    ),
 }
+SECTIONS: Final = (
+    *dict.fromkeys(section for section, _ in FIGURES.values()),
+    *dict.fromkeys(section for section, _ in _BY_NAME.values()),
+    "other",
+)
 
 
-def describe_figure(name: str) -> tuple[str, str]:
+def find_figure(name: str) -> tuple[str, str]:
     """Section and caption of a figure by its file name."""
     if name in FIGURES:
         return FIGURES[name]
-    words = capitalise(name.replace("_", " "))
-    for start, (section, caption) in _BY_FAMILY.items():
+    for start, (section, caption) in _BY_NAME.items():
         if name.startswith(start):
-            family = capitalise(name.removeprefix(start).replace("_", " "))
-            return section, caption.format(family=family)
-    return "other", f"{words}."
+            rest = capitalise(name.removeprefix(start).replace("_", " "))
+            return section, caption.format(rest=rest)
+    return "other", capitalise(name.replace("_", " ")) + "."

@@ -10,7 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hiaim_sc.report import arm_views, sentences, views
 from hiaim_sc.report.canvas import render_svg
-from hiaim_sc.report.catalogue import FIGURES, describe_figure
+from hiaim_sc.report.catalogue import FIGURES, SECTIONS, find_figure
+from hiaim_sc.report.expression import describe_expression, view_expression
 from hiaim_sc.report.formats import format_amount, format_count, format_percent
 from hiaim_sc.report.gates import describe_gates
 from hiaim_sc.report.summary import ReleaseCounts, count_release
@@ -84,6 +85,7 @@ def render_report(release: ReportData) -> str:
         tiles=_tiles(counts, release.tables),
         first_screen=_first_screen(counts, release.tables),
         statements=_statements(release.tables["comparisons"]),
+        genes=describe_expression(release.tables["differential_expression"]),
         figures=_place_figures(release.figures),
         views=_place_views(release),
     )
@@ -159,14 +161,13 @@ def _statements(comparisons: pd.DataFrame) -> list[str]:
 
 def _place_figures(figures: Mapping[str, Figure]) -> dict[str, list[dict[str, str]]]:
     """Per section the figures as data URIs with caption and text for those who cannot see them."""
-    placed: dict[str, list[dict[str, str]]] = {section: [] for section, _ in FIGURES.values()}
-    placed |= {"families": [], "other": []}
+    placed: dict[str, list[dict[str, str]]] = {section: [] for section in SECTIONS}
     # a family's figures stand together
     others = sorted(set(figures) - set(FIGURES), key=lambda name: name.split("_", 1)[::-1])
     for name in (*FIGURES, *others):
         if name not in figures:
             continue
-        section, caption = describe_figure(name)
+        section, caption = find_figure(name)
         content = base64.b64encode(render_svg(figures[name])).decode("ascii")
         placed[section].append(
             {"name": name, "caption": caption, "uri": f"data:image/svg+xml;base64,{content}"}
@@ -200,8 +201,8 @@ def _place_views(release: ReportData) -> dict[str, list[views.View]]:
             arm_views.view_missing_data(tables["missing_data"]),
             _as_it_is(tables, "deviations", "Deviations from the frozen analysis plan."),
             _as_it_is(tables, "agreement", "Agreement between ways of measuring."),
-            _as_it_is(tables, "differential_expression", "Genes by arm, descriptive."),
         ],
+        "expression": [view_expression(tables["differential_expression"])],
     }
     return {section: [view for view in found if view.rows] for section, found in placed.items()}
 

@@ -38,6 +38,7 @@ _TABLE_STAGES = {
     "agreement": "agreement",
     "sensitivity": "comparisons",
     "missing_data": "comparisons",
+    "differential_expression": "comparisons",
 }
 
 

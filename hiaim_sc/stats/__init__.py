@@ -7,6 +7,7 @@ what a cell is.
 
 from hiaim_sc.stats.clones import CloneChange, clone_change_test
 from hiaim_sc.stats.composition import clr, empirical_logit
+from hiaim_sc.stats.counts import log_cpm, variance_trend
 from hiaim_sc.stats.diversity import (
     chao1,
     clonality,
@@ -65,6 +66,7 @@ __all__ = [
     "hodges_lehmann",
     "holm",
     "jaccard",
+    "log_cpm",
     "max_t",
     "moderated_t",
     "morisita_horn",
@@ -83,4 +85,5 @@ __all__ = [
     "startrac",
     "subsample_counts",
     "tipping_point",
+    "variance_trend",
 ]

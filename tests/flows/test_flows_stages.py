@@ -8,7 +8,6 @@ import re
 
 import pytest
 
-from flows import _steps
 from flows._stages import STAGES, code_of, settings_of, visible_config
 from hiaim_sc.config import StudyConfig
 from hiaim_sc.storage import fingerprint_code
@@ -59,8 +58,9 @@ def test_all_code_that_a_step_calls_is_in_the_stages_digest(stage):
     imported = set(re.findall(r"from (hiaim_sc\.\w+) import", inspect.getsource(step)))
     assert imported <= set(STAGES[stage].packages)
     used = {i.argval for i in dis.get_instructions(step) if i.opname == "LOAD_GLOBAL"}
-    own = {name for name, found in vars(_steps).items() if inspect.isfunction(found)}
-    assert not {name for name in used & own if getattr(_steps, name).__module__ == _steps.__name__}
+    neighbours = vars(inspect.getmodule(step)).values()
+    own = {f.__name__ for f in neighbours if inspect.isfunction(f)}
+    assert not {name for name in used & own if step.__globals__[name].__module__ == step.__module__}
 
 
 def test_the_digest_moves_with_the_reading_of_inputs(monkeypatch):

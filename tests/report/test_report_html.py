@@ -15,7 +15,7 @@ from hiaim_sc.report.summary import count_release
 DESIGN = {"tissues": ("blood", "tumor"), "visits": ("baseline", "week6")}
 SECTIONS = [
     "In short", "What came in", "What was left out and why", "What the cells are", "Clones",
-    "Antigen specificity", "What differs between arms and how sure that is",
+    "Antigen specificity", "What differs between arms and how sure that is", "Genes by arm",
     "Methods and versions", "How to read this",
 ]  # fmt: skip
 

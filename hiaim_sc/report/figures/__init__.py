@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from hiaim_sc.report.canvas import write_figure
+from hiaim_sc.report.catalogue import EXPRESSION
 from hiaim_sc.report.figures.antigens import antigens, tabulate_antigens
 from hiaim_sc.report.figures.clone_tracking import clone_tracking
 from hiaim_sc.report.figures.composition import composition, tabulate_composition
@@ -19,6 +20,7 @@ from hiaim_sc.report.figures.paired_lines import paired_lines
 from hiaim_sc.report.figures.sample_flow import sample_flow
 from hiaim_sc.report.figures.sensitivity import sensitivity
 from hiaim_sc.report.figures.umap import umap
+from hiaim_sc.report.figures.volcano import volcano
 from hiaim_sc.report.values import settle_empty
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ __all__ = [
     "sensitivity",
     "tabulate_points",
     "umap",
+    "volcano",
     "write_figure",
 ]
 
@@ -53,6 +56,8 @@ def draw_figures(
     visits: Sequence[str],
 ) -> dict[str, Figure]:
     """Every figure of a release by its file name; none needs the arm of a patient.
+
+    Genes by arm are drawn per tissue that has any, at the last visit.
 
     Parameters
     ----------
@@ -83,6 +88,12 @@ def draw_figures(
         figures[f"forest_{_as_file(family)}"] = forest(rows)
     for family, rows in tables["sensitivity"].groupby("family"):
         figures[f"sensitivity_{_as_file(family)}"] = sensitivity(rows)
+    genes = tables["differential_expression"]
+    genes = genes[genes["visit"] == visits[-1]]
+    for tissue in tissues:
+        here = genes[genes["tissue"] == tissue]
+        if len(here):
+            figures[f"{EXPRESSION}{tissue}"] = volcano(here)
     return figures
 
 

@@ -1,0 +1,81 @@
+"""The steps of one library: read the inputs, call the library, name the results.
+
+Imports of the library's stages stand inside the steps, as in `flows._steps`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows._inputs import Inputs, kept_barcodes
+from hiaim_sc.errors import LibraryFaultError
+
+if TYPE_CHECKING:
+    from hiaim_sc.storage import Payload
+
+type Payloads = dict[str, Payload]
+
+
+def ingest(inputs: Inputs) -> Payloads:
+    """A library's files as matrices and tables, or the fault for which it is quarantined."""
+    from hiaim_sc.ingest import read_library
+
+    try:
+        data = read_library(
+            inputs.library_files,
+            inputs.options.ingest,
+            require_gex=inputs.options.tcr.require_gex,
+            feature_type=inputs.options.dna_barcodes.feature_type,
+            antigens=inputs.table("antigens"),
+        )
+    except LibraryFaultError as fault:
+        return {"fault": {"reason": fault.reason}}
+    results = {
+        "counts": data.counts,
+        "antigen_counts": data.antigen_counts,
+        "contigs": data.contigs,
+        "report": data.report,
+    }
+    return {name: result for name, result in results.items() if result is not None}
+
+
+def receptors(inputs: Inputs) -> Payloads:
+    """Receptor chains and chain pairing per cell barcode."""
+    from hiaim_sc.tcr import call_receptors
+
+    contigs = inputs.one("ingest").read("contigs")
+    return {"receptors": call_receptors(contigs, inputs.options.tcr)}
+
+
+def qc(inputs: Inputs) -> Payloads:
+    """QC metrics, doublets and cell calls."""
+    from hiaim_sc.qc import assess_cells
+
+    found = assess_cells(
+        inputs.one("ingest").read("counts"),
+        inputs.table("receptors"),
+        inputs.options.qc,
+        rng=inputs.rng,
+    )
+    return {"cell_qc": found.table, "limits": found.limits}
+
+
+def genes(inputs: Inputs) -> Payloads:
+    """Sufficient statistics per gene over the cells that pass."""
+    from hiaim_sc.integrate import summarise_genes
+
+    kept = kept_barcodes(inputs.one("qc").read("cell_qc"))
+    return {"gene_stats": summarise_genes(inputs.one("ingest").read("counts"), kept)}
+
+
+def specificity(inputs: Inputs) -> Payloads:
+    """Calls of pMHC specificity."""
+    from hiaim_sc.dna_barcodes import call_specificity
+
+    called = call_specificity(
+        inputs.one("ingest").read("antigen_counts"),
+        inputs.table("antigens"),
+        inputs.table("receptors"),
+        inputs.options.dna_barcodes,
+    )
+    return {"specificity": called}

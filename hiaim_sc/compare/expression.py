@@ -1,0 +1,184 @@
+"""Genes whose expression changed differently in the arms, cell type by cell type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from hiaim_sc.compare.aliasing import find_aliasing
+from hiaim_sc.compare.contrasts import Place, label_strata
+from hiaim_sc.compare.profiles import Profiles, find_profiles, tabulate_genes
+from hiaim_sc.names import RELEASE_TABLES
+from hiaim_sc.stats import benjamini_hochberg, moderated_t, variance_trend
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from hiaim_sc.config import StudyConfig
+    from hiaim_sc.stats import ModeratedT
+
+COLUMNS = (
+    *RELEASE_TABLES["differential_expression"],
+    "gene_id",
+    "gene_class",
+    "discovery",
+    "mean_log2_cpm",
+    "df",
+    "blinded",
+)
+_FLAGS = ("discovery", "blinded")
+_WORDS = ("gene", "cell_type", "tissue", "visit", "contrast", "method", "gene_id", "gene_class")
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Who was randomised to what, and what the contrasts are held against."""
+
+    arms: pd.Series
+    strata: pd.DataFrame
+    config: StudyConfig
+    layout: pd.DataFrame
+
+    def compare(self, profiles: Profiles, treated: str) -> pd.DataFrame | None:
+        """A row per gene; None where the arms cannot be compared."""
+        design, options = self.config.design, self.config.options.compare
+        reference = design.arms[0]
+        arm = self.arms.reindex(profiles.patients)
+        chosen = arm.isin([reference, treated]).to_numpy(dtype=bool)
+        is_treated = (arm[chosen] == treated).astype(bool)
+        n_treated, n_reference = int(is_treated.sum()), int((~is_treated).sum())
+        if min(n_treated, n_reference) < options.min_patients_expression or not profiles.n_genes:
+            return None
+        place = Place("", profiles.tissue, profiles.visit, profiles.session_phase)
+        if find_aliasing(self.layout, is_treated, place, design.baseline):
+            return None
+        strata = None
+        if self.strata.shape[1]:
+            strata = label_strata(self.strata).reindex(is_treated.index).to_numpy(dtype=object)
+        fit = _fit(profiles, chosen, is_treated.to_numpy(), strata)
+        if np.isnan(fit.estimate).all():  # the strata explain the arm
+            return None
+        return profiles.genes.assign(
+            cell_type=profiles.cell_type,
+            tissue=profiles.tissue,
+            visit=profiles.visit,
+            contrast=f"{treated} - {reference}",
+            log2_fc=fit.estimate,
+            se=fit.se,
+            df=fit.df,
+            p_value=fit.p_value,
+            n_reference=n_reference,
+            n_treated=n_treated,
+            method=self._method(profiles),
+        )
+
+    def _method(self, profiles: Profiles) -> str:
+        what = "change of log2 CPM" if profiles.is_change else "log2 CPM"
+        adjusted = f", adjusted for {' and '.join(map(str, self.strata.columns))}"
+        return f"moderated t, {what}{adjusted if self.strata.shape[1] else ''}"
+
+
+def compare_expression(
+    pseudobulks: AnnData,
+    located: pd.DataFrame,
+    arms: pd.Series,
+    strata: pd.DataFrame,
+    config: StudyConfig,
+    *,
+    blinded: bool,
+    layout: pd.DataFrame,
+) -> pd.DataFrame:
+    r"""The release table ``differential_expression``: each arm against the reference, by gene.
+
+    Per cell type, tissue, visit after the baseline and treated arm, at rest: with y the log2 counts
+    per million of a gene in the pseudobulk of a patient's cells, the change
+    :math:`\Delta = y_{visit} - y_{baseline}` of each patient is one observation of
+    :math:`\Delta = \beta_0 + \beta_1\,\mathrm{arm} + \sum_s \gamma_s + \varepsilon`. Each gene's
+    variance is squeezed towards the variance that genes of its level have
+    (`hiaim_sc.stats.variance_trend`, `hiaim_sc.stats.moderated_t`). In a study of one visit y takes
+    the place of the change.
+
+    Which samples, patients and genes take part, and the trend, are chosen without the arm
+    (`hiaim_sc.compare.profiles`). Genes that differ for other reasons than what a cell does
+    (`hiaim_sc.compare.gene_classes`) have a row with ``discovery`` False and no q; the q of the
+    others is Benjamini-Hochberg's within cell type, tissue, visit and contrast.
+
+    There are no rows where an arm has fewer than ``min_patients_expression`` patients (an arm
+    with samples of another session phase only has none), where the batches or the strata explain
+    the arm, or the batches the visit.
+
+    Parameters
+    ----------
+    pseudobulks
+        As `hiaim_sc.compare.sum_pseudobulks` returns it.
+    located
+        As `hiaim_sc.compare.locate_samples` returns it; samples with a reason to be missing take no
+        part.
+    arms
+        Arm by ``patient_id``.
+    strata
+        Indexed by ``patient_id``, as randomised.
+    config
+        Design and options.
+    blinded
+        Whether the arms are random labels.
+    layout
+        Batch of each library, for contrasts that cannot be told from batches.
+
+    Returns
+    -------
+    Columns of the release table and ``gene_id gene_class discovery mean_log2_cpm df blinded``;
+    ``gene`` is the symbol and ``log2_fc`` treated minus reference. Sorted by cell type, tissue,
+    visit, contrast and p.
+
+    References
+    ----------
+    Smyth 2004, doi:10.2202/1544-6115.1027. Law et al. 2014, doi:10.1186/gb-2014-15-2-r29.
+    """
+    design = config.design
+    trial = _Trial(arms, strata, config, layout)
+    usable = located.loc[located["reason_missing"] == "", "sample_id"]
+    genes = tabulate_genes(pseudobulks)
+    found = [
+        trial.compare(profiles, treated)
+        for profiles in find_profiles(pseudobulks, genes, set(usable), config)
+        for treated in design.arms[1:]
+    ]
+    tables = [_adjust(table) for table in found if table is not None]
+    if not tables:
+        return _no_rows()
+    table = pd.concat(tables, ignore_index=True).assign(blinded=blinded)
+    order = {visit: i for i, visit in enumerate(design.visits)}
+    return table[list(COLUMNS)].sort_values(
+        ["cell_type", "tissue", "visit", "contrast", "p_value", "gene_id"],
+        key=lambda column: column.map(order) if column.name == "visit" else column,
+        ignore_index=True,
+    )
+
+
+def _fit(
+    profiles: Profiles, chosen: np.ndarray, is_treated: np.ndarray, strata: np.ndarray | None
+) -> ModeratedT:
+    """The moderated t in units of the trend; estimate and error in log2 again."""
+    trend = variance_trend(
+        profiles.values.var(axis=0, ddof=1), profiles.genes["mean_log2_cpm"].to_numpy()
+    )
+    unit = np.sqrt(trend)
+    fit = moderated_t(profiles.values[chosen] / unit, is_treated, strata=strata)
+    return replace(fit, estimate=fit.estimate * unit, se=fit.se * unit)
+
+
+def _adjust(table: pd.DataFrame) -> pd.DataFrame:
+    is_tested = table["discovery"].to_numpy()
+    return table.assign(q_value=benjamini_hochberg(table["p_value"].where(is_tested)))
+
+
+def _no_rows() -> pd.DataFrame:
+    def dtype(name: str) -> Any:
+        return "bool" if name in _FLAGS else "str" if name in _WORDS else "float64"
+
+    table = pd.DataFrame({name: pd.Series(dtype=dtype(name)) for name in COLUMNS})
+    return table.astype({"n_reference": "int64", "n_treated": "int64"})
