@@ -78,7 +78,7 @@ def test_plan_computes_everything_once_and_writes_nothing(study):
     done = call("plan", study)
     assert done.exit_code == 0
     # 8 libraries of 5 stages, and the stages of cohort and comparison
-    assert "52 to compute, 0 to reuse" in done.output
+    assert "55 to compute, 0 to reuse" in done.output
     assert not (study / ".hiaim").exists()
 
 

@@ -39,6 +39,8 @@ def test_every_figure_of_a_release_is_drawn(drawn):
     assert set(drawn) == {
         "sample_flow", "library_qc", "identity", "composition", "clone_tracking", "antigens",
         "forest", "paired_lines", "umap_cell_type", "umap_tissue", "umap_batch",
+        "forest_blood_composition", "forest_tumour_composition", "forest_blood_clonal",
+        "forest_tumour_clonal", "forest_other", "sensitivity_blood_clonal",
     }  # fmt: skip
 
 

@@ -1,0 +1,79 @@
+"""Gates in words, comparisons with one choice undone, and what missing values could change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from hiaim_sc.report import arm_views
+from hiaim_sc.report.figures import sensitivity
+from hiaim_sc.report.gates import describe_gates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def gates(tables, **p_adj) -> pd.DataFrame:
+    """The comparisons with these gates, each of one endpoint with its adjusted p."""
+    table = tables["comparisons"].head(len(p_adj)).copy()
+    table["gate"] = table["family"] = list(p_adj)
+    return table.assign(p_adj=list(p_adj.values()), p_perm=list(p_adj.values()))
+
+
+@pytest.mark.parametrize(
+    ("p_adj", "words"),
+    [
+        ({"primary": 0.01}, ["Gate 1", "open", "p = 0.010", "1 test"]),
+        ({"primary": 0.2}, ["Gate 1", "shut", "p = 0.20", "exploratory"]),
+        ({"key_secondary": np.nan}, ["Gate 2", "could not be tested", "exploratory"]),
+        ({"registered_primary": 0.2}, ["registered primary", "no evidence of a difference"]),
+        ({"registered_primary": 0.001}, ["registered primary", ": evidence of a difference"]),
+    ],
+)
+def test_each_gate_is_told(tables, p_adj, words):
+    (sentence,) = describe_gates(gates(tables, **p_adj))
+    for word in words:
+        assert word in sentence
+
+
+def test_gates_are_told_in_order_and_not_of_random_labels(tables):
+    found = gates(tables, key_secondary=0.2, primary=0.01, registered_primary=0.5)
+    starts = [sentence.split(",", maxsplit=1)[0] for sentence in describe_gates(found)]
+    assert starts == ["The registered primary outcome", "Gate 1", "Gate 2"]
+    assert describe_gates(found.assign(blinded=True)) == []
+    assert describe_gates(tables["comparisons"]) == []
+
+
+def test_a_panel_has_a_row_per_setting_and_one_for_all_patients_left_out(tables):
+    table = tables["sensitivity"]
+    figure = sensitivity(table)
+    (axes,) = figure.axes
+    labels = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert labels == [
+        "as planned", "depth: m/2", "depth: 2m", "rho: 0.1", "leave one patient out",
+    ]  # fmt: skip
+    squares = [line for line in axes.lines if line.get_marker() == "s"]
+    drawn = [float(line.get_xdata()[0]) for line in squares]
+    assert drawn == pytest.approx([table["estimate"].iloc[0], 0.4, -0.2])
+    assert squares[2].get_color() != squares[0].get_color()
+    ends = {float(x) for line in axes.lines if line.get_marker() == "|" for x in line.get_xdata()}
+    assert ends == {0.3, 0.7}
+    assert not figure.texts
+    assert "BLINDED" in sensitivity(table.assign(blinded=True)).texts[0].get_text()
+
+
+def test_settings_are_counted_apart_from_those_left_out(tables):
+    (row,) = arm_views.view_sensitivity(tables["sensitivity"]).rows
+    # m/2 and rho have an estimate, m/2 alone its sign and a small p
+    assert row[3:] == ["1 of 2", "1", "0.300 to 0.700"]
+
+
+def test_missing_values_stand_in_one_row(tables):
+    (row,) = arm_views.view_missing_data(tables["missing_data"]).rows
+    assert row[2:4] == ["2", "1"]
+    assert row[4].startswith("0.450 (0.100")
+    assert row[5:] == ["too few values to impute from", "-1.25"]
+    complete = tables["missing_data"].assign(n_missing=0, n_died=0)
+    assert arm_views.view_missing_data(complete).rows == []
