@@ -9,12 +9,13 @@ cohort's patients, so that coverage speaks of measurement and analysis, not of w
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ import pandas as pd
 import yaml
 
 from benchmarks.calibration_report import write_report
+from benchmarks.levels import run_levels
+from benchmarks.levels_report import write_levels
 from flows._order import run_stages
 from flows._progress import NoProgress
 from flows._run import StudyRun, compute_here
@@ -50,6 +53,8 @@ class Cohort:
     precision_ours: float = np.nan
     precision_scrublet: float = np.nan
     seconds: float = np.nan
+    # gate: smallest adjusted p of its endpoints
+    gates: dict[str, float] = field(default_factory=dict)
 
 
 def measure_cohort(seed: int, *, planted: bool, patients: int, cells: int) -> Cohort:
@@ -79,6 +84,7 @@ def measure_cohort(seed: int, *, planted: bool, patients: int, cells: int) -> Co
             ci_high=float(row["ci_high"]),
             estimand=_estimand(run, truth),
             p_values=_p_values(table),
+            gates=_gates(table),
             seconds=time.monotonic() - start,
             **_against_truth(run, keys, truth),
         )
@@ -100,6 +106,11 @@ def _row(comparisons: pd.DataFrame) -> pd.Series:
 def _p_values(comparisons: pd.DataFrame) -> dict[str, float]:
     names = comparisons["endpoint"] + " " + comparisons["tissue"].fillna("")
     return dict(zip(names.str.strip(), comparisons["p_perm"].astype(float), strict=True))
+
+
+def _gates(comparisons: pd.DataFrame) -> dict[str, float]:
+    tested = comparisons[(comparisons["gate"] != "") & comparisons["p_adj"].notna()]
+    return {str(gate): float(p) for gate, p in tested.groupby("gate")["p_adj"].min().items()}
 
 
 def _estimand(run: StudyRun, truth: Path) -> float:
@@ -153,30 +164,50 @@ def _doublet_scores(run: StudyRun, cells: pd.DataFrame) -> tuple[pd.Series, pd.S
     return scores["doublet_score"].fillna(0.0), scores["scrublet_score"].fillna(0.0)
 
 
-def main() -> None:
-    """Measure all cohorts and write the report."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cohorts", type=int, default=20, help="planted, and as many null")
-    parser.add_argument("--patients", type=int, default=16)
-    parser.add_argument("--cells", type=int, default=1500, help="per library")
-    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--out", type=Path, default=Path("docs/calibration.md"))
-    asked = parser.parse_args()
+def run_cohorts(asked: argparse.Namespace) -> None:
+    """Measure all cohorts; what is known so far is on disk after each."""
+    kinds = [(True, seed) for seed in range(1, asked.planted + 1)]
+    kinds += [(False, seed) for seed in range(1, asked.null + 1)]
     cohorts: list[Cohort] = []
     with ProcessPoolExecutor(asked.workers) as pool:
         futures = [
             pool.submit(
                 measure_cohort, seed, planted=planted, patients=asked.patients, cells=asked.cells
             )
-            for seed in range(1, asked.cohorts + 1)
-            for planted in (True, False)
+            for planted, seed in kinds
         ]
         for done in as_completed(futures):
             cohorts.append(done.result())
             cohorts.sort(key=lambda cohort: (not cohort.planted, cohort.seed))
-            # hours of work: what is known so far is on disk
-            write_report(cohorts, asked.out, patients=asked.patients, cells=asked.cells)
-            print(f"{len(cohorts)} of {len(futures)} cohorts", file=sys.stderr)
+            size = {"patients": asked.patients, "cells": asked.cells}
+            found = {**size, "cohorts": [asdict(cohort) for cohort in cohorts]}
+            asked.data.write_text(json.dumps(found, indent=0), encoding="utf-8")
+            print(f"{len(cohorts)} of {len(futures)} cohorts", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Measure and write docs/calibration.md; either part can be measured alone."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=("cohorts", "levels"), help="keep the other part's data")
+    parser.add_argument("--planted", type=int, default=20, help="cohorts with an effect")
+    parser.add_argument("--null", type=int, default=40, help="cohorts without")
+    parser.add_argument("--patients", type=int, default=16)
+    parser.add_argument("--cells", type=int, default=1500, help="per library")
+    parser.add_argument("--draws", type=int, default=2000, help="cohorts per scene of the levels")
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--data", type=Path, default=Path("docs/calibration-cohorts.json"))
+    parser.add_argument("--levels", type=Path, default=Path("docs/calibration-levels.md"))
+    parser.add_argument("--out", type=Path, default=Path("docs/calibration.md"))
+    asked = parser.parse_args()
+    if asked.only != "cohorts":
+        found = run_levels(asked.draws, asked.workers)
+        lines = write_levels(found, asked.out.parent / "images")
+        asked.levels.write_text("\n".join(lines), encoding="utf-8")
+    if asked.only != "levels":
+        run_cohorts(asked)
+    known = json.loads(asked.data.read_text(encoding="utf-8"))
+    cohorts = [Cohort(**cohort) for cohort in known.pop("cohorts")]
+    write_report(cohorts, asked.levels.read_text(encoding="utf-8"), asked.out, **known)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import binom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,24 +15,37 @@ if TYPE_CHECKING:
     from benchmarks.calibrate import Cohort
 
 
-def write_report(cohorts: Sequence[Cohort], path: Path, *, patients: int, cells: int) -> None:
-    """Write what the cohorts showed as a page of tables."""
+def write_report(
+    cohorts: Sequence[Cohort], levels: str, path: Path, *, patients: int, cells: int
+) -> None:
+    """Write what the cohorts showed as a page of tables, and the levels below them."""
     planted = [c for c in cohorts if c.planted]
     null = [c for c in cohorts if not c.planted]
     lines = [
         "# Calibration: what the pipeline makes of planted truth",
         "",
-        f"Made by `make calibrate`: {len(planted)} cohorts with a planted expansion and",
-        f"{len(null)} null cohorts of {patients} patients and {cells} cells per library, each",
-        "through all stages.",
+        fill(
+            f"Made by `make calibrate`. {len(planted)} cohorts with a planted expansion and "
+            f"{len(null)} null cohorts of {patients} patients and {cells} cells per library, each "
+            "through all stages; below them the level, coverage and power of each test by itself. "
+            "The power of the clonal endpoints stands in "
+            "[decision 14](decisions/0014-primary-clonal-endpoint.md).",
+            width=120,
+        ),
         "",
         "| what | wanted | found |",
         "|---|---|---|",
         *_rows(planted, null),
         "",
+        "## Null cohorts: calls at the gates",
+        "",
+        "| gate | tested in | smallest adjusted p <= 0.05 in |",
+        "|---|---|---|",
+        *_gate_rows(null),
+        "",
         "## Null cohorts: p-values of 0.05 or less, per endpoint",
         "",
-        "Under the null at most 4 of 20 are found in all but 0.3 % of repetitions.",
+        f"Of {len(null)} at most {_most(len(null))} are found in 99.5 % of repetitions.",
         "",
         "| endpoint | compared in | p <= 0.05 in |",
         "|---|---|---|",
@@ -42,6 +57,7 @@ def write_report(cohorts: Sequence[Cohort], path: Path, *, patients: int, cells:
         "|---|---|---|---|---|---|---|",
         *[_cohort_row(c) for c in cohorts],
         "",
+        levels,
     ]
     path.write_text("\n".join(lines), encoding="utf-8")
 
@@ -73,6 +89,18 @@ def _rows(planted: Sequence[Cohort], null: Sequence[Cohort]) -> list[str]:
         ),
     ]
     return [f"| {what} | {wanted} | {found} |" for what, wanted, found in rows]
+
+
+def _most(n: int) -> int:
+    return int(binom.ppf(0.995, n, 0.05))
+
+
+def _gate_rows(null: Sequence[Cohort]) -> list[str]:
+    rows = []
+    for gate in sorted({gate for cohort in null for gate in cohort.gates}):
+        p_values = np.array([c.gates[gate] for c in null if gate in c.gates])
+        rows.append(f"| {gate} | {len(p_values)} | {int((p_values <= 0.05).sum())} |")
+    return rows
 
 
 def _null_rows(null: Sequence[Cohort]) -> list[str]:
