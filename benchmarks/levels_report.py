@@ -53,8 +53,8 @@ def write_levels(found: Mapping[str, Findings], images: Path) -> list[str]:
         "## One value per patient: level of every reported test",
         "",
         fill(
-            f"{n} cohorts per row and 499 draws per test. Under the null {low:.3f} to {high:.3f} is "
-            f"the 99 % band of the binomial for the share of p <= .05: at most {high:.3f} is "
+            f"{n} cohorts per row and 499 draws per test. Under the null the 99 % band of the "
+            f"binomial for the share of p <= .05 is {low:.3f} to {high:.3f}: at most {high:.3f} is "
             "wanted, of the ANCOVA a share within the band. Three strata, baselines of correlation "
             ".6, outcomes missing at random given the baseline.",
             width=120,

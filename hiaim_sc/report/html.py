@@ -14,6 +14,7 @@ from hiaim_sc.report.catalogue import FIGURES, SECTIONS, find_figure
 from hiaim_sc.report.expression import describe_expression, view_expression
 from hiaim_sc.report.formats import format_amount, format_count, format_percent
 from hiaim_sc.report.gates import describe_gates
+from hiaim_sc.report.mobilisation import describe_mobilisation
 from hiaim_sc.report.summary import ReleaseCounts, count_release
 from hiaim_sc.report.values import settle_empty
 
@@ -85,6 +86,7 @@ def render_report(release: ReportData) -> str:
         tiles=_tiles(counts, release.tables),
         first_screen=_first_screen(counts, release.tables),
         statements=_statements(release.tables["comparisons"]),
+        mobilisation=describe_mobilisation(release.tables["endpoints"]),
         genes=describe_expression(release.tables["differential_expression"]),
         figures=_place_figures(release.figures),
         views=_place_views(release),

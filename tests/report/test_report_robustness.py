@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 import pytest
 
 from hiaim_sc.report import arm_views
 from hiaim_sc.report.figures import sensitivity
 from hiaim_sc.report.gates import describe_gates
-
-if TYPE_CHECKING:
-    import pandas as pd
+from hiaim_sc.report.mobilisation import describe_mobilisation
 
 
 def gates(tables, **p_adj) -> pd.DataFrame:
@@ -77,3 +74,22 @@ def test_missing_values_stand_in_one_row(tables):
     assert row[5:] == ["too few values to impute from", "-1.25"]
     complete = tables["missing_data"].assign(n_missing=0, n_died=0)
     assert arm_views.view_missing_data(complete).rows == []
+
+
+def test_mobilisation_is_a_geometric_mean_with_interval(tables):
+    rows = pd.DataFrame(
+        {
+            "endpoint": ["flow:NK_acute"] * 4 + ["flow:NK"],
+            "visit": ["week6"] * 3 + ["week3", "week6"],
+            "value_analysed": [np.log(2), np.log(4), np.log(8), np.log(3), 1.0],
+        }
+    )
+    found = describe_mobilisation(rows)
+    # ln 4 and half = 4.302653 * ln 2 / sqrt 3
+    assert found[0] == (
+        "NK (flow), after a bout over at rest, week 6: 4.0-fold, 95 % interval 0.7 to 22.4 "
+        "(3 patients of all arms together)."
+    )
+    assert "3.00-fold (1 patient, so no interval)" in found[1]
+    assert len(found) == 2
+    assert describe_mobilisation(tables["endpoints"]) == []
