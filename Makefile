@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 DEMO ?= demo
 STUDY ?= $(DEMO)/study
 
-.PHONY: help setup demo test check format calibrate clean
+.PHONY: help setup demo test check format calibrate bench clean
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,8 +42,11 @@ format: $(READY)  ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-calibrate: $(READY)  ## planted and null cohorts end to end; writes docs/calibration.md
+calibrate: $(READY)  ## level, coverage and power, test by test and end to end; writes docs/calibration.md
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m benchmarks.calibrate
+
+bench: $(READY)  ## speed beside plain scripts
+	@$(BIN)/python -m benchmarks.resampling
 
 clean:  ## remove what the demo made
 	@rm -rf $(DEMO)
