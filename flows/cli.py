@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from hiaim_sc.errors import Fault, HiaimError, UserInputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from flows._cli_options import (
+    BlindedOption,
+    ResultsOption,
+    StoreOption,
+    StudyFolder,
+    faults_reported,
+)
+from hiaim_sc.errors import Fault, UserInputError
 
 app = typer.Typer(
     name="hiaim-sc",
@@ -28,40 +31,7 @@ A first round: [bold]simulate[/] a study, [bold]validate[/] it, see the [bold]pl
 fault is listed), 1 a fault of ours or of the machine.""",
 )
 
-# 128 + SIGINT, as shells have it
-_INTERRUPTED = 130
 _GO_ON = "interrupted; what was computed is kept: the same command goes on from there"
-
-StudyFolder = Annotated[
-    Path, typer.Argument(metavar="STUDY", help="The study folder (holds study.yaml).")
-]
-StoreOption = Annotated[
-    Path | None, typer.Option("--store", help="Where artefacts lie. Default: STUDY/.hiaim.")
-]
-ResultsOption = Annotated[
-    Path | None, typer.Option("--results", help="Where releases go. Default: STUDY/results.")
-]
-BlindedOption = Annotated[
-    bool,
-    typer.Option("--blinded", help="Leave allocation.tsv closed; compare random labels instead."),
-]
-
-
-@contextmanager
-def _faults_reported(interrupted: str = "interrupted") -> Iterator[None]:
-    """Turn what the user or a machine got wrong, or an interrupt, into words and an exit code."""
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    try:
-        yield
-    except UserInputError as error:
-        errors.print(str(error), markup=False)
-        raise typer.Exit(2) from None
-    except HiaimError as error:
-        errors.print(str(error), markup=False)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        errors.print(interrupted)
-        raise typer.Exit(_INTERRUPTED) from None
 
 
 @app.command()
@@ -79,7 +49,7 @@ def validate(study: StudyFolder) -> None:
         read_study,
     )
 
-    with _faults_reported():
+    with faults_reported():
         found = read_study(study)
         faults: list[Fault] = find_allocation_faults(found)
         arms = None if faults else read_allocation(found)
@@ -101,7 +71,7 @@ def plan(study: StudyFolder, store: StoreOption = None, *, blinded: BlindedOptio
     from hiaim_sc.storage import Store
     from hiaim_sc.study import read_study
 
-    with _faults_reported():
+    with faults_reported():
         found = read_study(study)
         run = plan_stages(found, Store(store or default_store(study)), blinded=blinded)
     table = Table("stage", "library", "would be", "why")
@@ -149,7 +119,7 @@ def run(  # noqa: PLR0913  one parameter per option of the command
     from flows._profile import read_profile
     from hiaim_sc.study import find_allocation_faults, read_study
 
-    with _faults_reported(interrupted=_GO_ON):
+    with faults_reported(interrupted=_GO_ON):
         chosen = read_profile(profile, workers=workers)
         found = read_study(study)
         faults = [] if blinded else find_allocation_faults(found)
@@ -174,7 +144,7 @@ def freeze(study: StudyFolder) -> None:
     from hiaim_sc import __version__
     from hiaim_sc.study import freeze_plan, read_study
 
-    with _faults_reported():
+    with faults_reported():
         frozen = freeze_plan(read_study(study), now=datetime.now(UTC), version=__version__)
     typer.echo(f"analysis plan {frozen.plan_hash}\nfrozen at {frozen.frozen_at}")
 
@@ -199,7 +169,7 @@ def power(
     from flows._power import power_table
     from hiaim_sc.study import read_study
 
-    with _faults_reported():
+    with faults_reported():
         found = power_table(read_study(study), results, n_per_arm=patients, power=power)
     table = Table("endpoint", "tissue", "n", "per arm", "detectable", "as ratio", "in SD")
     for row in found:
@@ -215,7 +185,7 @@ def status(study: StudyFolder, store: StoreOption = None) -> None:
     from hiaim_sc.storage import Store
     from hiaim_sc.study import read_study
 
-    with _faults_reported():
+    with faults_reported():
         found = read_study(study)
         states = library_states(found, Store(store or default_store(study)))
     table = Table("library", "sample", "state", "reason")
@@ -230,7 +200,7 @@ def ui(study: StudyFolder, store: StoreOption = None, port: int = 4200) -> None:
     from flows._local import browse
     from flows._paths import default_store
 
-    with _faults_reported():
+    with faults_reported():
         browse(store or default_store(study), port)
 
 
@@ -279,7 +249,7 @@ def simulate(  # noqa: PLR0913  one parameter per option of the command
         "swap": swap,
     }
     overrides = {name: value for name, value in given.items() if value is not None}
-    with _faults_reported(), ConsoleProgress() as progress:
+    with faults_reported(), ConsoleProgress() as progress:
         chosen = read_settings(settings, overrides)
         simulate_cohort(chosen, progress=progress.counter("simulating libraries"))
     typer.echo(f"study: {chosen.out}\ntruth: {chosen.truth}")

@@ -51,7 +51,9 @@ def tabulate_power(
     design = config.design
     visit = list(design.visits)[-1]
     at_rest = endpoints[endpoints["session_phase"] == "rest"]
-    known = at_rest[at_rest["value_analysed"].notna()]
+    # a patient who is no longer of the study has no stratum
+    is_known = at_rest["value_analysed"].notna() & at_rest["patient_id"].isin(strata.index)
+    known = at_rest[is_known]
     labels = label_strata(strata) if strata.shape[1] else None
     rows = []
     for (endpoint, tissue), group in known.groupby(_PLACE, sort=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -12,7 +13,7 @@ from flows._profile import read_profile
 from flows.cli import app
 from hiaim_sc.errors import UserInputError
 
-COMMANDS = ["simulate", "validate", "plan", "run", "status", "ui"]
+COMMANDS = ["simulate", "validate", "plan", "run", "freeze", "power", "status", "ui"]
 
 
 def call(*words):
@@ -123,3 +124,27 @@ def test_validating_imports_nothing_heavy(study):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_power_needs_a_release_and_tells_what_is_detectable(study):
+    done = call("power", study)
+    assert done.exit_code == 2
+    assert "hiaim-sc run --blinded" in done.output
+    # P03 and later have left the study since
+    patients = [f"P{i:02d}" for i in range(1, 9)]
+    rows = [
+        (patient, "", visit, "rest", "flow:NK", float(i % 5), "ln")
+        for i, (patient, visit) in enumerate(
+            (patient, visit) for visit in ("baseline", "week6") for patient in patients
+        )
+    ]
+    columns = ["patient_id", "tissue", "visit", "session_phase", "endpoint"]
+    table = pd.DataFrame(rows, columns=[*columns, "value_analysed", "scale"])
+    tables = study / "results" / "latest" / "tables"
+    tables.mkdir(parents=True)
+    table.to_parquet(tables / "endpoints.parquet")
+    done = call("power", study, "--patients", "27")
+    assert done.exit_code == 0, done.output
+    assert "flow:NK" in done.output
+    assert " 27 " in done.output
+    assert " 2 " in done.output
