@@ -16,7 +16,7 @@ _SHOWN = (
     "n_called (K 5)",
     "nexp, c 2",
     "nexp, c max(2, m/400)",
-    "expfrac",
+    "expfrac, c 2",
     "max-T n_called (K 5), nexp c 2",
 )
 

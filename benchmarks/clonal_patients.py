@@ -12,6 +12,7 @@ from functools import cache
 
 import numpy as np
 
+from hiaim_sc.config import CompareOptions
 from hiaim_sc.stats import (
     clone_change_test,
     rarefied_expanded_clones,
@@ -48,11 +49,6 @@ class Setting:
     depth: int
     n_planted: int = 0
     fold: float = 5.0
-
-
-def scaled_c(depth: int) -> int:
-    """Cells that make a clone expanded, where that grows with the depth."""
-    return max(2, round(depth / 400))
 
 
 def measure_patient(setting: Setting, rng: np.random.Generator, *, draws: int) -> dict[str, float]:
@@ -96,10 +92,10 @@ def measure_counts(
     found: dict[str, float] = {}
     for name, counts in (("_pre", before), ("", after)):
         seen = counts[counts > 0]
-        for label, c in (("c2", 2), ("c3", 3), ("cm", scaled_c(depth))):
+        for label, c in (("c2", 2), ("c3", 3), ("cm", CompareOptions().expanded_from(depth))):
             found[f"nexp_{label}{name}"] = np.log(rarefied_expanded_clones(seen, depth, c) + 0.5)
-        share = depth * rarefied_expanded_fraction(seen, depth, 2)
-        found[f"expfrac{name}"] = np.log((share + 0.5) / (depth - share + 0.5))
+            share = depth * rarefied_expanded_fraction(seen, depth, c)
+            found[f"expfrac_{label}{name}"] = np.log((share + 0.5) / (depth - share + 0.5))
     either = (before + after) > 0
     k1, k2 = (
         np.minimum(subsample_counts(x[either], depth, n_draws=draws, rng=rng), _CAP)

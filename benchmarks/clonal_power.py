@@ -29,11 +29,12 @@ CANDIDATES = {
     "nexp, c 2": ("nexp_c2",),
     "nexp, c 3": ("nexp_c3",),
     "nexp, c max(2, m/400)": ("nexp_cm",),
-    "expfrac": ("expfrac",),
+    "expfrac, c 2": ("expfrac_c2",),
+    "expfrac, c max(2, m/400)": ("expfrac_cm",),
     "max-T n_called (K 5), nexp c 2": ("n_called_k5", "nexp_c2"),
     "max-T n_called (K 5), nexp c max(2, m/400)": ("n_called_k5", "nexp_cm"),
     "max-T n_called (K 8), nexp c max(2, m/400)": ("n_called_k8", "nexp_cm"),
-    "max-T n_called (K 5), expfrac": ("n_called_k5", "expfrac"),
+    "max-T n_called (K 5), expfrac c 2": ("n_called_k5", "expfrac_c2"),
 }
 _ENDPOINTS = sorted({name for names in CANDIDATES.values() for name in names})
 _STRATA = (0.5, 0.35, 0.15)
@@ -114,7 +115,11 @@ def _smallest_p(
 
 def run_setting(asked: dict[str, Any]) -> list[dict[str, Any]]:
     """One cell of the grid: all numbers of patients per arm."""
-    pools = {"n_patients": asked["pool"], "draws": asked["draws"]}
+    is_null = asked["n_planted"] == 0
+    # a pool has its own mean: with more patients it is nearer to that of all
+    n_patients = asked["pool"] * (2 if is_null else 1)
+    n_cohorts = asked["cohorts"] * (4 if is_null else 1)
+    pools = {"n_patients": n_patients, "draws": asked["draws"]}
     number = asked["number"]
     kind = asked["kind"]
     if kind == "share":
@@ -136,7 +141,7 @@ def run_setting(asked: dict[str, Any]) -> list[dict[str, Any]]:
             control,
             treated,
             n_per_arm,
-            n_cohorts=asked["cohorts"],
+            n_cohorts=n_cohorts,
             seed=[number, 2, n_per_arm],
             prefix=prefix,
         )
@@ -162,8 +167,8 @@ def list_grid(**size: int) -> list[dict[str, Any]]:
 def main() -> None:
     """Simulate the grid; write table and figure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pool", type=int, default=1200, help="patients per setting and arm")
-    parser.add_argument("--cohorts", type=int, default=400)
+    parser.add_argument("--pool", type=int, default=1000, help="patients per setting and arm")
+    parser.add_argument("--cohorts", type=int, default=250, help="4 times where nothing is planted")
     parser.add_argument("--draws", type=int, default=20, help="subsamples of n_called_m")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("docs/clonal-power.tsv"))

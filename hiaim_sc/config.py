@@ -174,7 +174,11 @@ class CompareOptions(Model):
     min_blood_depth: int = Field(300, ge=2, description="... nor is that of blood for share_bt.")
     min_t_cells: int = Field(100, ge=2, description="T cells for simpson and the pMHC endpoints.")
     startrac_min_cells: int = Field(50, ge=2, description="Cells of a type, blood and tumour.")
-    expanded_min_cells: int = Field(2, ge=2, description="Cells that make a clone expanded (c).")
+    expanded_min_cells: int | None = Field(
+        None,
+        ge=2,
+        description="Cells that make a clone expanded (c). Default: max(2, m / 400) at depth m.",
+    )
     called_rho: float = Field(0.05, ge=0, lt=1)
     called_min_total: int = Field(5, ge=1)
     called_alpha: float = Field(0.05, gt=0, lt=1)
@@ -187,6 +191,10 @@ class CompareOptions(Model):
     sensitivity_draws: int = Field(999, ge=99, description="... in the sensitivity grid.")
     n_imputations: int = Field(50, ge=2, description="Imputations of a missing value.")
     seed: int = Field(4263467, ge=0)
+
+    def expanded_from(self, depth: int) -> int:
+        """Cells that make a clone expanded at this depth."""
+        return self.expanded_min_cells or max(2, round(depth / 400))
 
 
 class Options(Model):

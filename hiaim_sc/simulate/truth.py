@@ -135,7 +135,7 @@ def _clonal_values(
     options: CompareOptions,
 ) -> Iterator[tuple[str, float, int | None]]:
     here, depth = cd8[sample.tissue, sample.visit], depths[sample.tissue]
-    least = options.expanded_min_cells
+    least = options.expanded_from(depth)
     yield "nexp_m", expected_expanded_clones(here, depth, min_cells=least), depth
     yield "expfrac_m", expected_expanded_share(here, depth, min_cells=least), depth
     if sample.visit_number > 0:
@@ -143,7 +143,7 @@ def _clonal_values(
         yield "n_called_m", expected_called_clones(before, here, depth, options), depth
     if sample.tissue == "tumor" and "blood" in settings.tissues:
         blood = cd8["blood", sample.visit]
-        value = expected_dual_share(here, depth, blood, depths["blood"], min_cells=least)
+        value = expected_dual_share(here, depth, blood, depths["blood"])
         yield "blood_tumour_dual", value, depth
 
 

@@ -77,9 +77,9 @@ def choose_depth(sizes: Iterable[int], options: CompareOptions) -> int:
 
 def expanded_clones(counts: pd.Series, depth: int, options: CompareOptions) -> float:
     """``nexp_m``: expected clones with at least c cells among m."""
-    return float(rarefied_expanded_clones(counts.to_numpy(), depth, options.expanded_min_cells))
+    return float(rarefied_expanded_clones(counts.to_numpy(), depth, options.expanded_from(depth)))
 
 
 def expanded_fraction(counts: pd.Series, depth: int, options: CompareOptions) -> float:
     """``expfrac_m``: expected share of m cells in clones with at least c of them."""
-    return float(rarefied_expanded_fraction(counts.to_numpy(), depth, options.expanded_min_cells))
+    return float(rarefied_expanded_fraction(counts.to_numpy(), depth, options.expanded_from(depth)))

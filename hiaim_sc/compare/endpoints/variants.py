@@ -118,8 +118,9 @@ def _list_thresholds(options: CompareOptions) -> Iterator[Variant]:
         ("grown from", "called_min_total", (5, 8), " cells", _GROWTH | {"gain_m"}),
         ("rho", "called_rho", (0.01, 0.02, 0.05, 0.1), "", _GROWTH),
     ):
+        planned = getattr(options, key)
         for level in levels:
-            if level != getattr(options, key):
+            if level != planned:
                 changed = options.model_copy(update={key: level})
                 yield Variant(setting, f"{level:g}{unit}", names, changed)
 
