@@ -127,7 +127,8 @@ def _list_thresholds(options: CompareOptions) -> Iterator[Variant]:
 
 def _by_vdj(cells: pd.DataFrame) -> pd.DataFrame:
     """Cells of one patient with the same VDJ chain are one clone; those without it are none."""
-    parts = cells["clone_key"].str.split("|")
+    # without any receptor the column holds no text at all
+    parts = cells["clone_key"].astype(object).str.split("|")
     chain = parts.str[2]
     return cells.assign(clone_key=(parts.str[0] + "|" + chain).where(chain != ""))
 
