@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flows._opening import Opening
     from flows._run import StudyRun
     from flows.process_library import ProcessedLibraries
+    from hiaim_sc.config import Estimand
 
 _LATEST = "latest"
 
@@ -149,10 +150,17 @@ def _facts(run: StudyRun, manifest: dict[str, Any]) -> ReleaseFacts:
             "analysis plan": _plan_words(manifest),
             "stages computed": str(n_computed),
             "stages reused": str(len(manifest["tasks"]) - n_computed),
+            **_describe_estimand(run.study.config.analysis_plan.estimand),
         },
         versions=manifest["versions"],
         config_text=yaml.safe_dump(manifest["config"], sort_keys=False, allow_unicode=True),
     )
+
+
+def _describe_estimand(estimand: Estimand) -> dict[str, str]:
+    return {
+        f"estimand, {name.replace('_', ' ')}": text for name, text in estimand.model_dump().items()
+    }
 
 
 def _plan_words(manifest: dict[str, Any]) -> str:

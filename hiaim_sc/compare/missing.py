@@ -46,6 +46,7 @@ def analyse_missing(comparisons: pd.DataFrame, trial: Trial) -> pd.DataFrame:
         {**_place(planned), **row}
         for planned in choose_planned(comparisons, trial).itertuples(index=False)
         for row in _analyse(planned, trial)
+        if row["method"] in trial.config.analysis_plan.missing_data
     ]
     table = pd.DataFrame(rows).reindex(columns=list(RELEASE_TABLES["missing_data"]))
     for name in ("estimate", "ci_low", "ci_high", "p_value", "delta"):

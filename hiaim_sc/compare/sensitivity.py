@@ -85,6 +85,8 @@ def _vary(planned: Any, variants: pd.DataFrame | None, trial: Trial) -> Iterator
         *_baselines(place, alone),
         *_left_out(place, alone, treated),
     ]:
+        if setting not in trial.config.analysis_plan.sensitivity:
+            continue
         found = other.compare(place, treated)
         yield _row(place, setting, level, found, planned.estimate)
 

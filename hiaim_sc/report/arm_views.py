@@ -74,16 +74,18 @@ def view_missing_data(table: pd.DataFrame) -> View:
     for (endpoint, tissue, _), group in table[is_missing].groupby(
         ["endpoint", "tissue", "contrast"]
     ):
-        by_method = {row["method"]: row for row in group.to_dict("records")}
-        tipping = by_method["tipping"]
+        by_method = {str(row["method"]): row for row in group.to_dict("records")}
+        first = group.iloc[0]
+        tipping = by_method.get("tipping", {})
         rows.append(
             [
                 capitalise(label_endpoint(str(endpoint))),
                 str(tissue),
-                format_count(read_number(tipping["n_missing"])),
-                format_count(read_number(tipping["n_died"])),
-                *(_with_interval(by_method[method]) for method in ("clda", "mi")),
-                read_text(tipping["reason_empty"]) or format_number(read_number(tipping["delta"])),
+                format_count(read_number(first["n_missing"])),
+                format_count(read_number(first["n_died"])),
+                *(_with_interval(by_method.get(method, {})) for method in ("clda", "mi")),
+                read_text(tipping.get("reason_empty"))
+                or format_number(read_number(tipping.get("delta"))),
             ]
         )
     heads = ["Endpoint", "Tissue", "Missing", "Died", "All visits (cLDA)", "Imputed"]
@@ -93,8 +95,8 @@ def view_missing_data(table: pd.DataFrame) -> View:
 
 
 def _with_interval(row: Mapping[str, Any]) -> str:
-    numbers = (read_number(row[name]) for name in ("estimate", "ci_low", "ci_high"))
-    return format_estimate(*numbers) or read_text(row["reason_empty"])
+    numbers = (read_number(row.get(name)) for name in ("estimate", "ci_low", "ci_high"))
+    return format_estimate(*numbers) or read_text(row.get("reason_empty"))
 
 
 def _comparison_row(row: Mapping[str, Any]) -> list[str]:

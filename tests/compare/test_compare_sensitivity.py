@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -208,3 +210,13 @@ def test_the_order_of_rows_changes_nothing(make_trial):
     trial, shuffled = make_trial(table), make_trial(table.sample(frac=1, random_state=3))
     pd.testing.assert_frame_equal(vary(shuffled), vary(trial))
     pd.testing.assert_frame_equal(miss(shuffled), miss(trial))
+
+
+def test_the_plan_says_what_is_varied_and_analysed(make_trial):
+    trial = make_trial(tabulate(draw(1.0), missing={"P01": "withdrew"}))
+    plan = trial.config.analysis_plan.model_copy(
+        update={"sensitivity": ("baseline",), "missing_data": ("mi",)}
+    )
+    trial = replace(trial, config=trial.config.model_copy(update={"analysis_plan": plan}))
+    assert set(vary(trial)["setting"]) == {"as planned", "baseline"}
+    assert list(miss(trial).index) == ["mi"]

@@ -72,6 +72,8 @@ def test_missing_values_stand_in_one_row(tables):
     assert row[2:4] == ["2", "1"]
     assert row[4].startswith("0.450 (0.100")
     assert row[5:] == ["too few values to impute from", "-1.25"]
+    only_clda = tables["missing_data"].head(1)
+    assert arm_views.view_missing_data(only_clda).rows[0][5:] == ["", ""]
     complete = tables["missing_data"].assign(n_missing=0, n_died=0)
     assert arm_views.view_missing_data(complete).rows == []
 

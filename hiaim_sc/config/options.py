@@ -1,62 +1,12 @@
-"""What a study may set: the models of ``study.yaml`` and of every stage's options.
-
-Unknown keys are refused, so that a misspelt option cannot be silently ignored. The defaults are
-the project's defensible choices; the reasons stand in ``docs/decisions/``.
-"""
+"""Every stage's options."""
 
 from __future__ import annotations
 
-import itertools
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
-from hiaim_sc.names import FAMILIES
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-
-
-class Model(BaseModel):
-    """A frozen model that refuses unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Design(Model):
-    """The trial's design, as randomised."""
-
-    arms: tuple[Name, ...] = Field(min_length=2, description="Arms, reference arm first.")
-    visits: dict[Name, int] = Field(
-        min_length=1, description="Visit name: day after randomisation; the first is the baseline."
-    )
-    tissues: tuple[Name, ...] = Field(min_length=1)
-    strata: tuple[str, ...] = Field(
-        (), description="Columns of participants.tsv that were randomised in."
-    )
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        for key in ("arms", "tissues", "strata"):
-            values = getattr(self, key)
-            if len(set(values)) != len(values):
-                msg = f"{key} has a value twice: {', '.join(values)}"
-                raise ValueError(msg)
-        days = list(self.visits.values())
-        if any(later <= earlier for earlier, later in itertools.pairwise(days)):
-            msg = f"visits must stand in the order of their days, each later than the last: {days}"
-            raise ValueError(msg)
-        return self
-
-    @property
-    def baseline(self) -> str:
-        """The first visit."""
-        return next(iter(self.visits))
-
-    @property
-    def follow_ups(self) -> tuple[str, ...]:
-        """The visits after the baseline, in order."""
-        return tuple(self.visits)[1:]
+from hiaim_sc.config.base import Fraction, Model, Name
 
 
 class IngestOptions(Model):
@@ -208,66 +158,3 @@ class Options(Model):
     annotate: AnnotateOptions = AnnotateOptions()
     identity: IdentityOptions = IdentityOptions()
     compare: CompareOptions = CompareOptions()
-
-
-class RegisteredPrimary(Model):
-    """The trial's registered primary outcome: a measurement, judged alone at its own level."""
-
-    assay: str
-    analyte: str
-    unit: str
-    visit: Name | None = Field(None, description="Default: the last visit of the design.")
-    alpha: float = Field(0.05, gt=0, lt=1)
-
-    @property
-    def endpoint(self) -> str:
-        """Its name among the endpoints."""
-        return f"{self.assay}:{self.analyte}"
-
-
-class AnalysisPlan(Model):
-    """What was decided before the arms were seen."""
-
-    alpha: float = Field(0.05, gt=0, lt=1, description="Family-wise level of each gate.")
-    unstratified: bool = Field(
-        default=False, description="Says that patients were randomised without strata."
-    )
-    registered_primary: RegisteredPrimary | None = None
-    primary: tuple[str, ...] = Field(
-        ("n_called_m", "nexp_m"),
-        description="Gate 1: our own question, in primary_tissue at the last visit, by max-T.",
-    )
-    primary_tissue: Name = "blood"
-    key_secondary: tuple[str, ...] = Field(
-        ("tum_T_frac", "tum_NK_T", "blood_tumour_dual", "pmhc_breadth"),
-        description="Gate 2, at the last visit, by max-T.",
-    )
-    families: dict[str, tuple[str, ...]] = Field(
-        default_factory=lambda: dict(FAMILIES),
-        description="Family: endpoints adjusted together; blood_* and tumour_* by tissue.",
-    )
-    agreement: tuple[tuple[str, str], ...] = Field(
-        (("blood_nk_frac", "flow_cytometry:NK"),),
-        description="Pairs of a sequenced endpoint and a measurement of the same thing.",
-    )
-    exposures: tuple[str, ...] = Field(
-        (), description="Measurements whose change may explain others'. Default: all of them."
-    )
-    responses: tuple[str, ...] = Field(
-        ("blood_nk_frac", "tum_T_frac", "tum_NK_frac", "nexp_m"),
-        description="Endpoints whose change is held against that of the exposures.",
-    )
-    joint_families: tuple[str, ...] = Field(
-        ("blood_cell_types", "tumour_cell_types"),
-        description="Families of shares of one whole: variances moderated, adjusted by max-T.",
-    )
-
-
-class StudyConfig(Model):
-    """The whole of ``study.yaml``."""
-
-    study: Name
-    design: Design
-    data_roots: tuple[str, ...] = Field((), description="Further folders that paths may name.")
-    options: Options = Options()
-    analysis_plan: AnalysisPlan = AnalysisPlan()

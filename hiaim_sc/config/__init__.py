@@ -1,0 +1,55 @@
+"""What a study may set: the models of ``study.yaml`` and of every stage's options.
+
+Unknown keys are refused, so that a misspelt option cannot be silently ignored. The defaults are
+the project's defensible choices; the reasons stand in ``docs/decisions/``.
+"""
+
+from hiaim_sc.config.base import (
+    Fraction,
+    Model,
+    Name,
+)
+from hiaim_sc.config.options import (
+    AnnotateOptions,
+    CompareOptions,
+    DnaBarcodeOptions,
+    IdentityOptions,
+    IngestOptions,
+    IntegrateOptions,
+    Options,
+    QcOptions,
+    TcrOptions,
+)
+from hiaim_sc.config.plan import (
+    AnalysisPlan,
+    Estimand,
+    MissingDataMethod,
+    RegisteredPrimary,
+    Setting,
+)
+from hiaim_sc.config.study import (
+    Design,
+    StudyConfig,
+)
+
+__all__ = [
+    "AnalysisPlan",
+    "AnnotateOptions",
+    "CompareOptions",
+    "Design",
+    "DnaBarcodeOptions",
+    "Estimand",
+    "Fraction",
+    "IdentityOptions",
+    "IngestOptions",
+    "IntegrateOptions",
+    "MissingDataMethod",
+    "Model",
+    "Name",
+    "Options",
+    "QcOptions",
+    "RegisteredPrimary",
+    "Setting",
+    "StudyConfig",
+    "TcrOptions",
+]
