@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 DEMO ?= demo
 STUDY ?= $(DEMO)/study
 
-.PHONY: help setup demo test check format calibrate bench clean
+.PHONY: help setup demo test check format calibrate bench mutants clean
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ calibrate: $(READY)  ## level, coverage and power, test by test and end to end; 
 
 bench: $(READY)  ## speed beside plain scripts
 	@$(BIN)/python -m benchmarks.resampling
+
+mutants: $(READY)  ## break each formula in turn and see that a test notices
+	@$(BIN)/python -m benchmarks.mutants
 
 clean:  ## remove what the demo made
 	@rm -rf $(DEMO)
