@@ -103,8 +103,8 @@ def measure_counts(
     )
     is_small = _is_small(depth)[k1, k2]
     for label, least in (("k5", 5), ("k8", 8)):
-        called = (is_small & (k1 + k2 >= least)).sum() / draws
-        found[f"n_called_{label}"] = np.log(called + 0.5)
+        called = (is_small & (k1 + k2 >= least)).sum(axis=1)
+        found[f"n_called_{label}"] = np.log(called + 0.5).mean()
     return found
 
 

@@ -76,14 +76,13 @@ def _hill(q: int, found: Repertoire) -> Measured:
 
 def _dual(found: Repertoire) -> Measured:
     blood, depth = found.partner(BLOOD)
-    value = dual_expanded(
+    return dual_expanded(
         found.counts,
         blood,
         (found.depth, depth),
         draws=found.options.called_draws,
         rng=found.chance("blood_tumour_dual"),
     )
-    return as_share(value, found.depth)
 
 
 def _shared(found: Repertoire) -> Measured:
@@ -114,19 +113,9 @@ CLONAL = (
     Endpoint("clonality_m", "identity", lambda found: as_is(found.inequality.clonality)),
     Endpoint("gini_m", "identity", lambda found: as_is(found.inequality.gini)),
     *(Endpoint(f"hill_{q}_m", "ln", partial(_hill, q)) for q in (0, 1, 2)),
-    Endpoint("n_called_m", "ln", lambda found: as_number(found.growth.n_called), partners=_SINCE),
-    Endpoint(
-        "called_frac_m",
-        "logit",
-        lambda found: as_share(found.growth.called_frac, found.depth),
-        partners=_SINCE,
-    ),
-    Endpoint(
-        "gain_m",
-        "logit",
-        lambda found: as_share(found.growth.gain, found.depth),
-        partners=_SINCE,
-    ),
+    Endpoint("n_called_m", "ln", lambda found: found.growth.n_called, partners=_SINCE),
+    Endpoint("called_frac_m", "logit", lambda found: found.growth.called_frac, partners=_SINCE),
+    Endpoint("gain_m", "logit", lambda found: found.growth.gain, partners=_SINCE),
     Endpoint("turnover", "-ln(1 - x)", _turnover, partners=_SINCE),
     Endpoint("blood_tumour_dual", "logit", _dual, _BOTH, (BLOOD,)),
     Endpoint("share_bt", "logit", _shared, _BOTH, (DEEP_BLOOD,)),

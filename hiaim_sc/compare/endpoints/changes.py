@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from hiaim_sc.compare.endpoints.scales import Measured
+from hiaim_sc.compare.endpoints.scales import Measured, as_mean_number, as_mean_share
 from hiaim_sc.compare.endpoints.tissues import overlap
 from hiaim_sc.stats import clone_change_test, subsample_counts
 
@@ -30,9 +30,9 @@ class Growth(NamedTuple):
         Sum over clones with ``called_min_total`` cells of what their share rose by.
     """
 
-    n_called: float
-    called_frac: float
-    gain: float
+    n_called: Measured
+    called_frac: Measured
+    gain: Measured
 
 
 def measure_growth(
@@ -54,15 +54,15 @@ def measure_growth(
         )
         for visit in (before, after)
     ]
-    k1, k2 = (drawn.ravel() for drawn in draws)
+    k1, k2 = draws
     p_value = clone_change_test(k1, k2, depth, depth, rho=options.called_rho).p_value
     is_tested = k1 + k2 >= options.called_min_total
     called = is_tested & (p_value < options.called_alpha)
-    n_cells = options.called_draws * depth
+    risen = np.maximum(k2 - k1, 0) * is_tested
     return Growth(
-        float(called.sum() / options.called_draws),
-        float(k2[called].sum() / n_cells),
-        float(np.maximum(k2 - k1, 0)[is_tested].sum() / n_cells),
+        as_mean_number(called.sum(axis=1)),
+        as_mean_share((k2 * called).sum(axis=1), depth),
+        as_mean_share(risen.sum(axis=1), depth),
     )
 
 

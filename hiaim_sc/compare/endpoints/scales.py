@@ -34,3 +34,18 @@ def as_number(value: float) -> Measured:
 def as_share(value: float, n_cells: int) -> Measured:
     """A share of so many cells, analysed as the logit with half counts."""
     return Measured(value, float(empirical_logit(min(value * n_cells, n_cells), n_cells)))
+
+
+def as_mean_number(drawn: np.ndarray) -> Measured:
+    """A number of clones in each subsample: its mean, and the mean of ``ln(number + 1/2)``.
+
+    The mean of the logarithm, not the logarithm of the mean: a subsample of m cells looks the same
+    whatever the depth of the sample, but a mean over many is smoother where the sample is deeper,
+    and the logarithm of a smoother mean is larger.
+    """
+    return Measured(float(drawn.mean()), float(np.log(drawn + 0.5).mean()))
+
+
+def as_mean_share(cells: np.ndarray, depth: int) -> Measured:
+    """So many of m cells in each subsample: the mean share, and the mean of its logit."""
+    return Measured(float(cells.mean() / depth), float(np.mean(empirical_logit(cells, depth))))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import hypergeom
 
-from hiaim_sc.compare.endpoints.scales import Measured
+from hiaim_sc.compare.endpoints.scales import Measured, as_mean_share
 from hiaim_sc.stats import simpson_unbiased, subsample_counts
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def dual_expanded(
     *,
     draws: int,
     rng: np.random.Generator,
-) -> float:
+) -> Measured:
     """``blood_tumour_dual``: share of tumour T cells in clones with two cells in both tissues.
 
     Mean over subsamples of both tissues at their depths.
@@ -34,7 +34,7 @@ def dual_expanded(
         for counts, depth in zip((tumour, blood), depths, strict=True)
     )
     in_both = (in_tumour >= 2) & (in_blood >= 2)
-    return float((in_tumour * in_both).sum() / (draws * depths[0]))
+    return as_mean_share((in_tumour * in_both).sum(axis=1), depths[0])
 
 
 def unseen_share(tumour: pd.Series, *others: tuple[pd.Series, int]) -> float:
