@@ -8,7 +8,8 @@ import pytest
 
 from hiaim_sc.compare import Screen, locate_samples, measure_endpoints
 from hiaim_sc.compare.endpoints import CHANGES, WITH_BLOOD
-from hiaim_sc.compare.endpoints.diversity import effective_clones
+from hiaim_sc.compare.endpoints.diversity import average_inequality, effective_clones
+from hiaim_sc.compare.endpoints.scales import as_mean_number, as_mean_share
 from hiaim_sc.compare.endpoints.tissues import unseen_share
 from hiaim_sc.config import CompareOptions, Design
 from hiaim_sc.names import ENDPOINTS, FAMILIES
@@ -247,3 +248,32 @@ def test_the_words_of_the_plan_are_the_endpoints_that_are_measured(measure):
     assert CHANGES | WITH_BLOOD <= ENDPOINTS
     for family, members in FAMILIES.items():
         assert len(set(members)) == len(members), family
+
+
+def test_a_mean_over_subsamples_is_taken_on_the_analysed_scale():
+    drawn = np.array([0, 0, 3])
+    number = as_mean_number(drawn)
+    assert number.value == 1
+    assert number.analysed == pytest.approx(np.log([0.5, 0.5, 3.5]).mean())
+    share = as_mean_share(drawn, 10)
+    assert share.value == pytest.approx(0.1)
+    assert share.analysed == pytest.approx(np.log([0.5 / 10.5, 0.5 / 10.5, 3.5 / 7.5]).mean())
+
+
+def test_clones_below_the_total_are_never_called(measure):
+    # clone 2 grows from 0 to 4 cells: p is .03 at equal depth without drift, but 4 cells are few
+    before, after = [30, 30], [28, 28, 4]
+    options = OPTIONS.model_copy(update={"called_rho": 0.0, "called_alpha": 0.07})
+    samples = {"P1-baseline-blood-rest": before, LATER: after}
+    table = measure(samples, options=options)
+    assert table.loc[("n_called_m", LATER), "value"] == 0
+    fewer = measure(samples, options=options.model_copy(update={"called_min_total": 4}))
+    assert fewer.loc[("n_called_m", LATER), "value"] == 1
+
+
+def test_gini_of_subsamples_of_few_clones_is_the_mean_of_each():
+    counts = pd.Series([40, 12, 3, 1, 1, 1])
+    found = average_inequality(counts, 20, draws=400, rng=np.random.default_rng(2))
+    drawn = subsample_counts(counts.to_numpy(), 20, n_draws=4000, rng=np.random.default_rng(3))
+    each = np.array([gini(row) for row in drawn])
+    assert found.gini == pytest.approx(each.mean(), abs=4 * each.std() / 20)
