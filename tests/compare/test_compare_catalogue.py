@@ -267,8 +267,10 @@ def test_clones_below_the_total_are_never_called(measure):
     samples = {"P1-baseline-blood-rest": before, LATER: after}
     table = measure(samples, options=options)
     assert table.loc[("n_called_m", LATER), "value"] == 0
+    assert table.loc[("gain_m", LATER), "value"] == 0
     fewer = measure(samples, options=options.model_copy(update={"called_min_total": 4}))
     assert fewer.loc[("n_called_m", LATER), "value"] == 1
+    assert fewer.loc[("gain_m", LATER), "value"] == pytest.approx(4 / 60)
 
 
 def test_gini_of_subsamples_of_few_clones_is_the_mean_of_each():
