@@ -167,8 +167,8 @@ def list_grid(**size: int) -> list[dict[str, Any]]:
 def main() -> None:
     """Simulate the grid; write table and figure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pool", type=int, default=1000, help="patients per setting and arm")
-    parser.add_argument("--cohorts", type=int, default=250, help="4 times where nothing is planted")
+    parser.add_argument("--pool", type=int, default=700, help="patients per setting and arm")
+    parser.add_argument("--cohorts", type=int, default=200, help="4 times where nothing is planted")
     parser.add_argument("--draws", type=int, default=20, help="subsamples of n_called_m")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("docs/clonal-power.tsv"))

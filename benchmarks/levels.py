@@ -57,7 +57,7 @@ class Scene:
 SCENES = (
     Scene("null, 27 per arm", 27),
     Scene("null, 8 per arm", 8),
-    Scene("null, 27 per arm, a quarter of the outcomes missing", 27, dropout=0.25),
+    Scene("null, 27 per arm, 25 % missing", 27, dropout=0.25),
     Scene("effect 0.8 SD, 27 per arm", 27, effect=EFFECT),
     Scene("effect 0.8 SD, 8 per arm", 8, effect=EFFECT),
 )
