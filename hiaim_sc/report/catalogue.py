@@ -55,7 +55,7 @@ FIGURES: Final = {
     "paired_lines": (
         "arms",
         "Each patient's own course (thin) and the median (thick), all patients together: this "
-        "figure knows no arm.",
+        "figure knows no arm. The endpoints of the gates, of composition and of measurements.",
     ),
 }
 

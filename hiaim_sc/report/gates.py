@@ -13,11 +13,12 @@ from hiaim_sc.report.values import read_flag
 if TYPE_CHECKING:
     import pandas as pd
 
-_GATES: Final = {
+_WORDS: Final = {
     "registered_primary": "The registered primary outcome, at its own level",
     "primary": "Gate 1, the primary question of the plan",
     "key_secondary": "Gate 2, the key secondary endpoints",
 }
+GATES: Final = tuple(_WORDS)
 
 
 def describe_gates(comparisons: pd.DataFrame) -> list[str]:
@@ -32,7 +33,7 @@ def describe_gates(comparisons: pd.DataFrame) -> list[str]:
         return []
     many = len(set(comparisons["contrast"])) > 1
     found = []
-    for gate, words in _GATES.items():
+    for gate, words in _WORDS.items():
         rows = comparisons[comparisons["gate"] == gate]
         for contrast, group in rows.groupby("contrast"):
             where = f" ({contrast})" if many else ""

@@ -13,7 +13,7 @@ from hiaim_sc.report.canvas import render_svg
 from hiaim_sc.report.catalogue import FIGURES, SECTIONS, find_figure
 from hiaim_sc.report.expression import describe_expression, view_expression
 from hiaim_sc.report.formats import format_amount, format_count, format_percent
-from hiaim_sc.report.gates import describe_gates
+from hiaim_sc.report.gates import GATES, describe_gates
 from hiaim_sc.report.mobilisation import describe_mobilisation
 from hiaim_sc.report.summary import ReleaseCounts, count_release
 from hiaim_sc.report.values import settle_empty
@@ -147,11 +147,12 @@ def _libraries_sentence(counts: ReleaseCounts) -> str:
 
 
 def _statements(comparisons: pd.DataFrame) -> list[str]:
-    """A sentence per comparison: those with evidence first, those never made last."""
+    """A sentence per comparison: gates, then those with evidence, those never made last."""
     rows = comparisons.to_dict("records")
     order = sorted(
         range(len(rows)),
         key=lambda i: (
+            GATES.index(rows[i]["gate"]) if rows[i]["gate"] in GATES else len(GATES),
             not sentences.gives_evidence(rows[i]),
             rows[i]["p_perm"] != rows[i]["p_perm"],
             rows[i]["estimate"] != rows[i]["estimate"],

@@ -9,6 +9,8 @@ import pytest
 from hiaim_sc.report import arm_views
 from hiaim_sc.report.figures import sensitivity
 from hiaim_sc.report.gates import describe_gates
+from hiaim_sc.report.html import ReportData, render_report
+from hiaim_sc.report.labels import label_endpoint
 from hiaim_sc.report.mobilisation import describe_mobilisation
 
 
@@ -95,3 +97,23 @@ def test_mobilisation_is_a_geometric_mean_with_interval(tables):
     assert "3.00-fold (1 patient, so no interval)" in found[1]
     assert len(found) == 2
     assert describe_mobilisation(tables["endpoints"]) == []
+
+
+def test_the_main_comparisons_are_those_of_the_gates(tables):
+    comparisons = tables["comparisons"].copy()
+    last = comparisons.index[-1]
+    comparisons.loc[last, "gate"] = "primary"
+    page = render_report(
+        ReportData(
+            study="s",
+            release_id="r",
+            made_on="today",
+            blinded=False,
+            tables={**tables, "comparisons": comparisons},
+            figures={},
+            tissues=("blood", "tumor"),
+        )
+    )
+    first = page.index("The main comparisons:")
+    label = label_endpoint(str(comparisons.loc[last, "endpoint"]))
+    assert label.lower() in page[first : first + 200].lower()

@@ -80,7 +80,7 @@ def draw_figures(
         "clone_tracking": clone_tracking(tables["clones"], **layout),
         "antigens": antigens(tabulate_antigens(tables["specificity"], cells)),
         "forest": forest(_choose_gates(tables["comparisons"])),
-        "paired_lines": paired_lines(tables["endpoints"], visits=visits),
+        "paired_lines": paired_lines(_choose_courses(tables), visits=visits),
     }
     for column in ("cell_type", "tissue", "batch"):
         figures[f"umap_{column}"] = umap(points, colour_by=column)
@@ -101,6 +101,18 @@ def _choose_gates(comparisons: pd.DataFrame) -> pd.DataFrame:
     """The gates' comparisons; all of them where the plan's gates found nothing to compare."""
     gates = comparisons[comparisons["gate"] != ""]
     return comparisons if gates.empty else gates
+
+
+def _choose_courses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The endpoints of the gates, of composition and of measurements; all where there are none."""
+    endpoints, comparisons = tables["endpoints"], tables["comparisons"]
+    family = comparisons["family"].astype(str)
+    is_main = (comparisons["gate"] != "") | family.str.endswith("_composition")
+    main = comparisons[is_main | family.str.startswith("measurements:")]
+    places = set(zip(main["endpoint"], main["tissue"].fillna(""), strict=True))
+    found = zip(endpoints["endpoint"], endpoints["tissue"].fillna(""), strict=True)
+    chosen = endpoints[[place in places for place in found]]
+    return endpoints if chosen.empty else chosen
 
 
 def _as_file(family: object) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from hiaim_sc.report.canvas import empty_figure, mark_blinded, new_figure, styled
+from hiaim_sc.report.formats import format_amount
 from hiaim_sc.report.labels import SHARE_ENDPOINTS, capitalise, label_endpoint, label_visit
 from hiaim_sc.report.palette import KEPT, MUTED, pick_arm_colours
 
@@ -99,7 +100,7 @@ def _draw_panel(
     axes.text(
         0.98,
         0.02,
-        f"{n_patients} patients",
+        format_amount(n_patients, "patient"),
         transform=axes.transAxes,
         ha="right",
         fontsize=7,
