@@ -37,7 +37,8 @@ def vary_settings(comparisons: pd.DataFrame, variants: pd.DataFrame, trial: Tria
 
     Returns
     -------
-    Columns of the release table. ``value`` is what the setting is instead; ``same_sign``
+    Columns of the release table. ``value`` is what the setting is instead, of those left out a
+    number by the size of the estimate: who was left out would tell the arm; ``same_sign``
     says whether the estimate points where the planned one does, empty without an estimate. The
     p-values are from ``sensitivity_draws`` draws and not adjusted: nothing is selected by them.
     """
@@ -79,16 +80,18 @@ def _vary(planned: Any, variants: pd.DataFrame | None, trial: Trial) -> Iterator
     is_here = (known["endpoint"] == place.endpoint) & (known["tissue"] == place.tissue)
     # the first phase is the only one compared; the other is kept, for it may explain a gap
     alone = replace(trial, endpoints=known[is_here])
+    wanted = trial.config.analysis_plan.sensitivity
     yield _row(place, "as planned", "", planned._asdict(), planned.estimate)
-    for setting, level, other in [
-        *_settings(variants, alone),
-        *_baselines(place, alone),
-        *_left_out(place, alone, treated),
-    ]:
-        if setting not in trial.config.analysis_plan.sensitivity:
-            continue
-        found = other.compare(place, treated)
-        yield _row(place, setting, level, found, planned.estimate)
+    for setting, level, other in [*_settings(variants, alone), *_baselines(place, alone)]:
+        if setting in wanted:
+            yield _row(place, setting, level, other.compare(place, treated), planned.estimate)
+    for setting, others in (
+        ("leave one patient out", _without_patients(place, alone, treated)),
+        ("leave one batch out", _without_batches(alone)),
+    ):
+        if setting in wanted:
+            found = [other.compare(place, treated) for other in others]
+            yield from _left_out(place, setting, found, planned.estimate)
 
 
 def _row(
@@ -127,15 +130,32 @@ def _baselines(place: Place, trial: Trial) -> Iterator[tuple[str, str, Trial]]:
     yield "baseline", "change", replace(trial, endpoints=changed[changed["visit"] != first])
 
 
-def _left_out(place: Place, trial: Trial, treated: str) -> Iterator[tuple[str, str, Trial]]:
+def _without_patients(place: Place, trial: Trial, treated: str) -> Iterator[Trial]:
     rows = trial.endpoints
     for patient in trial.outcome(place, treated).patients:
-        left = rows[rows["patient_id"] != patient]
-        yield "leave one patient out", str(patient), replace(trial, endpoints=left)
+        yield replace(trial, endpoints=rows[rows["patient_id"] != patient])
+
+
+def _without_batches(trial: Trial) -> Iterator[Trial]:
+    rows = trial.endpoints
     batches = trial.layout.groupby("batch")["sample_id"].agg(set)
     used = set(rows.loc[rows["value_analysed"].notna(), "sample_id"])
-    hit = {str(batch): samples for batch, samples in batches.items() if samples & used}
+    hit = [samples for samples in batches if samples & used]
     if len(hit) > 1:
-        for batch, samples in hit.items():
-            left = rows[~rows["sample_id"].isin(samples)]
-            yield "leave one batch out", batch, replace(trial, endpoints=left)
+        for samples in hit:
+            yield replace(trial, endpoints=rows[~rows["sample_id"].isin(samples)])
+
+
+def _left_out(
+    place: Place, setting: str, found: list[dict[str, Any]], planned: float
+) -> Iterator[dict[str, Any]]:
+    """A row each, from the least estimate to the greatest, without a name and without numbers.
+
+    How many of each arm are left when a patient is taken out would tell that patient's arm.
+    """
+    found = sorted(found, key=lambda row: np.nan_to_num(row.get("estimate", np.nan), nan=np.inf))
+    for number, row in enumerate(found, start=1):
+        is_empty = not np.isfinite(row.get("estimate", np.nan))
+        reason = "too few patients are left" if is_empty else ""
+        sealed = {**row, "n_reference": None, "n_treated": None, "reason_empty": reason}
+        yield _row(place, setting, f"{number} of {len(found)}", sealed, planned)

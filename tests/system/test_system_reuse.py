@@ -61,5 +61,5 @@ def test_one_option_recomputes_its_stage_and_what_is_below(study, hiaim):
     text = config.read_text()
     assert text.count("options: {}") == 1
     config.write_text(text.replace("options: {}", "options: {identity: {min_cells: 60}}"))
-    below = {"identity", "endpoints", "comparisons"}
+    below = {"identity", "located", "endpoints", "variants", "agreement", "comparisons"}
     assert recomputed(hiaim.release(study)) == {(name, None) for name in below}

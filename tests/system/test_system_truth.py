@@ -73,4 +73,9 @@ def test_the_release_holds_no_arm_but_in_its_comparison(finished):
         assert not texts.isin(["control", "exercise"]).any(axis=None)
     tables = sorted((finished.release / "tables").glob("*.tsv"))
     naming = {p.stem for p in tables if "exercise" in p.read_text()}
-    assert naming == {"comparisons"}
+    # of both arms together: nothing in them is of one patient
+    assert naming == {"comparisons", "sensitivity", "missing_data"}
+    patients = set(pd.read_csv(finished.release / "tables/cells.tsv", sep="\t")["patient_id"])
+    for name in naming:
+        table = pd.read_csv(finished.release / "tables" / f"{name}.tsv", sep="\t", dtype=str)
+        assert not patients & set(table.to_numpy().ravel()), name
