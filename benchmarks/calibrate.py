@@ -205,6 +205,9 @@ def main() -> None:
         asked.levels.write_text("\n".join(lines), encoding="utf-8")
     if asked.only != "levels":
         run_cohorts(asked)
+    if not asked.data.is_file():
+        print(f"no cohorts yet ({asked.data}): the levels stand in {asked.levels}", file=sys.stderr)
+        return
     known = json.loads(asked.data.read_text(encoding="utf-8"))
     cohorts = [Cohort(**cohort) for cohort in known.pop("cohorts")]
     write_report(cohorts, asked.levels.read_text(encoding="utf-8"), asked.out, **known)
