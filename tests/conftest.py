@@ -25,6 +25,18 @@ def _missing(mark: str) -> str | None:
     return f"{', '.join(absent)} not installed" if absent else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes run the tests, one takes all of the system's, which share a server.
+
+    They come first: they take longest. All other tests of a file stay together.
+    """
+    items.sort(key=lambda item: "system" not in item.path.relative_to(REPOSITORY).parts)
+    for item in items:
+        place = item.path.relative_to(REPOSITORY)
+        group = "system" if "system" in place.parts else str(place)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     required = set(filter(None, os.environ.get("HIAIM_REQUIRE", "").split(",")))
     for mark in ("slurm", "postgres", "browser"):

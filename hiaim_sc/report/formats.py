@@ -30,7 +30,7 @@ def format_estimate(estimate: float, low: float, high: float) -> str:
     """An estimate with its interval, as many decimals as the interval's width deserves.
 
     >>> format_estimate(1.7333, 1.0912, 2.7534), format_estimate(0.02, 0.006, 0.086)
-    ('1.73 (1.09 to 2.75)', '0.020 (0.006 to 0.086)')
+    ('1.73 (1.09 to 2.75)', '0.0200 (0.0060 to 0.0860)')
     """
     if _is_missing(estimate):
         return ""
