@@ -171,6 +171,9 @@ CHAIN_PAIRINGS: Final = (
 CLONE_SOURCES: Final = ("paired", "rescued", "orphan")
 TRACKING_CLASSES: Final = ("novel", "lost", "expanded", "contracted", "persistent", "untestable")
 
+# What the method of rows of differential_expression starts with that confirm those of another.
+CONFIRMING_METHOD: Final = "PyDESeq2"
+
 # Table name -> columns that every release has, in this order; more may follow.
 RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
     name: tuple(columns.split())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,15 +10,15 @@ import pandas as pd
 
 from hiaim_sc.compare.aliasing import find_aliasing
 from hiaim_sc.compare.contrasts import Place, label_strata
+from hiaim_sc.compare.negative_binomial import fit_counts
 from hiaim_sc.compare.profiles import Profiles, find_profiles, tabulate_genes
-from hiaim_sc.names import RELEASE_TABLES
+from hiaim_sc.names import CONFIRMING_METHOD, RELEASE_TABLES
 from hiaim_sc.stats import benjamini_hochberg, moderated_t, variance_trend
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
     from hiaim_sc.config import StudyConfig
-    from hiaim_sc.stats import ModeratedT
 
 COLUMNS = (
     *RELEASE_TABLES["differential_expression"],
@@ -29,6 +29,7 @@ COLUMNS = (
     "df",
     "blinded",
 )
+_METHOD = "moderated t"
 _FLAGS = ("discovery", "blinded")
 _WORDS = ("gene", "cell_type", "tissue", "visit", "contrast", "method", "gene_id", "gene_class")
 
@@ -42,8 +43,8 @@ class _Trial:
     config: StudyConfig
     layout: pd.DataFrame
 
-    def compare(self, profiles: Profiles, treated: str) -> pd.DataFrame | None:
-        """A row per gene; None where the arms cannot be compared."""
+    def compare(self, profiles: Profiles, treated: str) -> list[pd.DataFrame]:
+        """A row per gene, by each method; nothing where the arms cannot be compared."""
         design, options = self.config.design, self.config.options.compare
         reference = design.arms[0]
         arm = self.arms.reindex(profiles.patients)
@@ -51,34 +52,39 @@ class _Trial:
         is_treated = (arm[chosen] == treated).astype(bool)
         n_treated, n_reference = int(is_treated.sum()), int((~is_treated).sum())
         if min(n_treated, n_reference) < options.min_patients_expression or not profiles.n_genes:
-            return None
+            return []
         place = Place("", profiles.tissue, profiles.visit, profiles.session_phase)
         if find_aliasing(self.layout, is_treated, place, design.baseline):
-            return None
+            return []
         strata = None
         if self.strata.shape[1]:
             strata = label_strata(self.strata).reindex(is_treated.index).to_numpy(dtype=object)
-        fit = _fit(profiles, chosen, is_treated.to_numpy(), strata)
-        if np.isnan(fit.estimate).all():  # the strata explain the arm
-            return None
-        return profiles.genes.assign(
+        taken = is_treated.to_numpy()
+        found = {_METHOD: _moderate(profiles.values[chosen], _trend(profiles), taken, strata)}
+        if found[_METHOD]["log2_fc"].isna().all():  # the strata explain the arm
+            return []
+        if options.deseq2:
+            is_control = profiles.genes["discovery"].to_numpy()
+            counted = fit_counts(profiles.counts[:, chosen], taken, strata, is_control)
+            found |= {} if counted is None else {CONFIRMING_METHOD: counted}
+        rows = profiles.genes.assign(
             cell_type=profiles.cell_type,
             tissue=profiles.tissue,
             visit=profiles.visit,
             contrast=f"{treated} - {reference}",
-            log2_fc=fit.estimate,
-            se=fit.se,
-            df=fit.df,
-            p_value=fit.p_value,
             n_reference=n_reference,
             n_treated=n_treated,
-            method=self._method(profiles),
         )
+        return [
+            rows.assign(**dict(numbers.items()), method=self._describe(method, profiles))
+            for method, numbers in found.items()
+        ]
 
-    def _method(self, profiles: Profiles) -> str:
-        what = "change of log2 CPM" if profiles.is_change else "log2 CPM"
+    def _describe(self, method: str, profiles: Profiles) -> str:
+        what = "log2 CPM" if method == _METHOD else "counts"
+        change = "change of " if profiles.is_change else ""
         adjusted = f", adjusted for {' and '.join(map(str, self.strata.columns))}"
-        return f"moderated t, {what}{adjusted if self.strata.shape[1] else ''}"
+        return f"{method}, {change}{what}{adjusted if self.strata.shape[1] else ''}"
 
 
 def compare_expression(
@@ -104,7 +110,10 @@ def compare_expression(
     Which samples, patients and genes take part, and the trend, are chosen without the arm
     (`hiaim_sc.compare.profiles`). Genes that differ for other reasons than what a cell does
     (`hiaim_sc.compare.gene_classes`) have a row with ``discovery`` False and no q; the q of the
-    others is Benjamini-Hochberg's within cell type, tissue, visit and contrast.
+    others is Benjamini-Hochberg's within cell type, tissue, visit, contrast and method.
+
+    With the option ``deseq2`` the same genes, patients and strata have a row each by PyDESeq2
+    besides (`hiaim_sc.compare.negative_binomial`): ``method`` tells which, ``df`` is missing.
 
     There are no rows where an arm has fewer than ``min_patients_expression`` patients (an arm
     with samples of another session phase only has none), where the batches or the strata explain
@@ -132,7 +141,7 @@ def compare_expression(
     -------
     Columns of the release table and ``gene_id gene_class discovery mean_log2_cpm df blinded``;
     ``gene`` is the symbol and ``log2_fc`` treated minus reference. Sorted by cell type, tissue,
-    visit, contrast and p.
+    visit, contrast, method and p.
 
     References
     ----------
@@ -147,28 +156,37 @@ def compare_expression(
         for profiles in find_profiles(pseudobulks, genes, set(usable), config)
         for treated in design.arms[1:]
     ]
-    tables = [_adjust(table) for table in found if table is not None]
+    tables = [_adjust(table) for tables in found for table in tables]
     if not tables:
         return _no_rows()
     table = pd.concat(tables, ignore_index=True).assign(blinded=blinded)
     order = {visit: i for i, visit in enumerate(design.visits)}
-    return table[list(COLUMNS)].sort_values(
-        ["cell_type", "tissue", "visit", "contrast", "p_value", "gene_id"],
-        key=lambda column: column.map(order) if column.name == "visit" else column,
-        ignore_index=True,
+    by_place = ["cell_type", "tissue", "visit", "contrast"]
+    return (
+        table[list(COLUMNS)]
+        .assign(second=table["method"].str.startswith(CONFIRMING_METHOD))
+        .sort_values(
+            [*by_place, "second", "p_value", "gene_id"],
+            key=lambda column: column.map(order) if column.name == "visit" else column,
+            ignore_index=True,
+        )
+        .drop(columns="second")
     )
 
 
-def _fit(
-    profiles: Profiles, chosen: np.ndarray, is_treated: np.ndarray, strata: np.ndarray | None
-) -> ModeratedT:
+def _trend(profiles: Profiles) -> np.ndarray:
+    variance = profiles.values.var(axis=0, ddof=1)
+    return variance_trend(variance, profiles.genes["mean_log2_cpm"].to_numpy())
+
+
+def _moderate(
+    values: np.ndarray, trend: np.ndarray, is_treated: np.ndarray, strata: np.ndarray | None
+) -> pd.DataFrame:
     """The moderated t in units of the trend; estimate and error in log2 again."""
-    trend = variance_trend(
-        profiles.values.var(axis=0, ddof=1), profiles.genes["mean_log2_cpm"].to_numpy()
-    )
     unit = np.sqrt(trend)
-    fit = moderated_t(profiles.values[chosen] / unit, is_treated, strata=strata)
-    return replace(fit, estimate=fit.estimate * unit, se=fit.se * unit)
+    fit = moderated_t(values / unit, is_treated, strata=strata)
+    numbers = {"log2_fc": fit.estimate * unit, "se": fit.se * unit}
+    return pd.DataFrame({**numbers, "df": fit.df, "p_value": fit.p_value})
 
 
 def _adjust(table: pd.DataFrame) -> pd.DataFrame:

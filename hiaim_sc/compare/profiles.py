@@ -40,6 +40,8 @@ class Profiles:
         ``gene_id gene gene_class discovery mean_log2_cpm``.
     values
         Shape (n_patients, n_genes): log2 counts per million, or their change.
+    counts
+        Shape (n_visits, n_patients, n_genes): what they are made from, the baseline first.
     """
 
     cell_type: str
@@ -50,6 +52,7 @@ class Profiles:
     patients: pd.Index
     genes: pd.DataFrame
     values: np.ndarray
+    counts: np.ndarray
 
     @property
     def n_genes(self) -> int:
@@ -109,11 +112,13 @@ def find_profiles(
             rows = pd.concat([row_of[name] for name in visits], axis=1, join="inner").sort_index()
             if rows.empty:
                 continue
-            values, kept = _measure(counts, sizes, rows.to_numpy(), options)
-            known = genes[kept].assign(mean_log2_cpm=values.mean(axis=(0, 1)))
+            values, measured, kept = _measure(counts, sizes, rows.to_numpy(), options)
+            known = genes[kept].reset_index(drop=True)
+            known["mean_log2_cpm"] = values.mean(axis=(0, 1))
             is_change = len(visits) == 2
             outcome = values[1] - values[0] if is_change else values[0]
-            yield Profiles(cell_type, tissue, visit, _PHASE, is_change, rows.index, known, outcome)
+            where = cell_type, tissue, visit, _PHASE
+            yield Profiles(*where, is_change, rows.index, known, outcome, measured)
 
 
 def _rows_by_patient(rows: pd.DataFrame) -> pd.Series:
@@ -122,11 +127,12 @@ def _rows_by_patient(rows: pd.DataFrame) -> pd.Series:
 
 def _measure(
     counts: sp.csr_matrix, sizes: np.ndarray, rows: np.ndarray, options: CompareOptions
-) -> tuple[np.ndarray, np.ndarray]:
-    """Log2 counts per million, shape (visits, patients, genes kept), and which genes are kept."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log2 counts per million and counts, (visits, patients, genes kept); which genes are kept."""
     order = rows.T.ravel()
     chosen = counts[order]
     enough = np.asarray((chosen >= _LEAST_COUNTS).sum(axis=0)).ravel()
     kept = enough >= options.min_patients_per_arm
-    values = log_cpm(chosen[:, kept].toarray(), sizes[order])
-    return values.reshape(rows.shape[1], len(rows), -1), kept
+    found = chosen[:, kept].toarray()
+    shape = rows.shape[1], len(rows), -1
+    return log_cpm(found, sizes[order]).reshape(shape), found.reshape(shape), kept

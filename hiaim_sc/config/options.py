@@ -137,6 +137,10 @@ class CompareOptions(Model):
     min_patients_per_arm: int = Field(4, ge=2, description="Fewer: estimates only, no p.")
     min_cells_pseudobulk: int = Field(10, ge=1, description="Fewer cells of a type: no genes.")
     min_patients_expression: int = Field(6, ge=2, description="Fewer patients per arm: no genes.")
+    deseq2: bool = Field(
+        default=False,
+        description="Genes by PyDESeq2 too (extra de); seconds to minutes per cell type and visit.",
+    )
     n_draws: int = Field(9999, ge=99, description="Draws of the re-randomisation test.")
     sensitivity_draws: int = Field(999, ge=99, description="... in the sensitivity grid.")
     n_imputations: int = Field(50, ge=2, description="Imputations of a missing value.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from hiaim_sc.names import CELL_TYPES_COARSE, T_LINEAGES
+from hiaim_sc.names import CELL_TYPES_COARSE, CONFIRMING_METHOD, T_LINEAGES
 from hiaim_sc.report.contrasts import split_contrast
 from hiaim_sc.report.formats import (
     format_amount,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_Q: Final = 0.05
 _MOST_NAMED: Final = 5
+_KEYS: Final = ["tissue", "cell_type", "visit", "contrast"]
 _TYPES: Final = (*T_LINEAGES, *CELL_TYPES_COARSE)
 
 
@@ -33,16 +34,16 @@ def split_groups(table: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataF
     """The genes of each cell type, tissue, visit and contrast, with these words and the patients.
 
     Tissue by tissue, lineages of T first; visits stay in the order of the table. Only genes that
-    may be a discovery.
+    may be a discovery, and not what confirms them.
     """
-    keys = ["tissue", "cell_type", "visit", "contrast"]
     shown = table[[read_flag(value) for value in table["discovery"]]] if len(table) else table
-    groups = list(shown.groupby(keys, sort=False))
+    shown = shown[~_confirms(shown)]
+    groups = list(shown.groupby(_KEYS, sort=False))
     place = {name: i for i, name in enumerate(_TYPES)}
     groups.sort(key=lambda group: (group[0][0], place.get(group[0][1], len(_TYPES)), group[0][1]))
     for names, rows in groups:
         first = rows.iloc[0]
-        words = dict(zip(keys, map(str, names), strict=True))
+        words = dict(zip(_KEYS, map(str, names), strict=True))
         yield words | {name: first[name] for name in ("n_reference", "n_treated", "blinded")}, rows
 
 
@@ -54,7 +55,11 @@ def describe_expression(table: pd.DataFrame) -> list[str]:
     table
         Release table `differential_expression`.
     """
-    return [_describe(words, rows) for words, rows in split_groups(table)]
+    second = dict(list(table[_confirms(table)].groupby(_KEYS)))
+    return [
+        _describe(words, rows, second.get(tuple(words[key] for key in _KEYS)))
+        for words, rows in split_groups(table)
+    ]
 
 
 def view_expression(table: pd.DataFrame, *, most: int = 50) -> View:
@@ -79,7 +84,11 @@ def view_expression(table: pd.DataFrame, *, most: int = 50) -> View:
     return View(caption, heads.split(","), rows, frozenset(range(4, 8)))
 
 
-def _describe(words: dict[str, Any], rows: pd.DataFrame) -> str:
+def _confirms(table: pd.DataFrame) -> pd.Series:
+    return table["method"].astype(str).str.startswith(CONFIRMING_METHOD)
+
+
+def _describe(words: dict[str, Any], rows: pd.DataFrame, second: pd.DataFrame | None) -> str:
     where = f"{words['cell_type']}, {label_place(words['tissue'], words['visit'])}"
     patients = describe_patients(words)
     q = rows["q_value"].astype(float)
@@ -101,5 +110,15 @@ def _describe(words: dict[str, Any], rows: pd.DataFrame) -> str:
     return (
         f"{where}: exploratory evidence of a difference in {share} (q below {MAX_Q}): "
         f"{n_higher} higher and {len(found) - n_higher} lower in {treated} than in {reference}, "
-        f"first {named} ({patients})."
+        f"first {named}{_count_confirmed(found, second)} ({patients})."
     )
+
+
+def _count_confirmed(found: pd.DataFrame, second: pd.DataFrame | None) -> str:
+    """How many of the genes the other method finds too, on the same side."""
+    if second is None:
+        return ""
+    both = found.merge(second, on="gene_id", suffixes=("", "_second"))
+    same_side = both["log2_fc"].astype(float) * both["log2_fc_second"].astype(float) > 0
+    n_confirmed = int((same_side & (both["q_value_second"].astype(float) < MAX_Q)).sum())
+    return f"; {format_count(n_confirmed)} of them by {CONFIRMING_METHOD} too"

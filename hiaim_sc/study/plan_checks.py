@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from hiaim_sc.errors import Fault
@@ -29,6 +30,9 @@ def check_plan(config: StudyConfig, measurements: pd.DataFrame | None) -> list[F
         for tissue in config.options.compare.depth
         if tissue not in tissues
     ]
+    if config.options.compare.deseq2 and find_spec("pydeseq2") is None:
+        allowed = "false, or PyDESeq2: pip install 'hiaim-sc[de]'"
+        faults.append(Fault(_CONFIG, 0, "options.compare.deseq2", "true", allowed))
     families = config.analysis_plan.families
     faults += [
         Fault(_CONFIG, 0, "analysis_plan.joint_families", name, f"a family: {', '.join(families)}")

@@ -28,6 +28,7 @@ def make_genes(groups=GROUPS, *, visits=("week3", "week6"), n=40, n_found=0, bli
             part = pd.DataFrame(
                 {
                     "gene": [f"G{i:02d}" for i in range(n)],
+                    "gene_id": [f"E{i:02d}" for i in range(n)],
                     "cell_type": cell_type,
                     "tissue": tissue,
                     "visit": visit,
@@ -74,6 +75,19 @@ def test_evidence_is_counted_by_direction_and_called_exploratory():
         "2 higher and 1 lower in exercise than in control, first G00, G01 and G02 "
         "(n = 7 exercise, 8 control)."
     ]
+
+
+def test_genes_that_another_method_confirms_are_counted_and_stand_once():
+    table = make_genes([("NK", "blood")], visits=("week6",), n_found=3)
+    second = table.assign(method="PyDESeq2, change of counts")
+    second.loc[0, "log2_fc"] *= -1  # found, on the other side
+    second.loc[1, "q_value"] = 0.06
+    both = pd.concat([table, second], ignore_index=True)
+    (line,) = describe_expression(both)
+    assert "in 3 of 40 genes" in line
+    assert "first G00, G01 and G02; 1 of them by PyDESeq2 too (n = 7" in line
+    assert view_expression(both).rows == view_expression(table).rows
+    assert [len(rows) for _, rows in split_groups(both)] == [40]
 
 
 def test_random_labels_say_nothing_about_the_arms():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -177,6 +178,19 @@ def test_a_depth_of_an_unknown_tissue_is_a_fault(folder):
         read_study(folder)
     (fault,) = caught.value.faults
     assert (fault.column, fault.value) == ("options.compare.depth", "lung")
+
+
+def test_a_method_that_is_not_installed_is_a_fault(folder, monkeypatch):
+    write_config(folder, options={"compare": {"deseq2": True}})
+    read_study(folder)
+    monkeypatch.setitem(sys.modules, "pydeseq2", None)
+    monkeypatch.setattr(sys, "path", [])
+    with pytest.raises(UserInputError, match=r"hiaim-sc\[de\]") as caught:
+        read_study(folder)
+    (fault,) = caught.value.faults
+    assert fault.column == "options.compare.deseq2"
+    write_config(folder)
+    read_study(folder)
 
 
 @pytest.mark.parametrize(
