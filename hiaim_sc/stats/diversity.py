@@ -11,7 +11,7 @@ a common depth (`hiaim_sc.stats.rarefaction`).
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy.special import logsumexp
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Closer to 1 than this, the sum of powers loses the digits that the division by 1 - q needs.
 _NEAR_ONE = 1e-2
+_CHAO1_FORMS = ("bias-corrected", "classic", "finite")
 
 
 def shannon_entropy(x: npt.ArrayLike, base: float = math.e) -> float:
@@ -161,25 +162,37 @@ def hill_number(x: npt.ArrayLike, q: float) -> float:
     return float(np.exp(logsumexp(q * log_p) / (1 - q)))
 
 
-def chao1(x: npt.ArrayLike) -> float:
-    r"""Lower bound of the number of clones, bias-corrected: :math:`S + f_1(f_1-1)/(2(f_2+1))`.
+def chao1(
+    x: npt.ArrayLike, *, form: Literal["bias-corrected", "classic", "finite"] = "bias-corrected"
+) -> float:
+    r"""Lower bound of the number of clones: :math:`S + f_1(f_1-1)/(2(f_2+1))`.
 
-    NaN without cells.
+    NaN without cells. Other tools print other forms under the same name.
 
     Parameters
     ----------
     x
         Cells per clone.
+    form
+        ``classic`` is :math:`S + f_1^2/(2 f_2)`, ``finite`` this with :math:`(n-1)/n` before the
+        fraction (iNEXT, immunarch); without a clone of two cells both take :math:`f_1(f_1-1)/2`.
 
     References
     ----------
     Chao 1987, doi:10.2307/2531532
     """
+    if form not in _CHAO1_FORMS:
+        message = f"form must be one of {', '.join(_CHAO1_FORMS)}, got {form!r}"
+        raise ValueError(message)
     counts = present_counts(x)
     if counts.size == 0:
         return math.nan
     f1, f2 = _singletons_and_doubletons(counts)
-    return counts.size + f1 * (f1 - 1) / (2 * (f2 + 1))
+    if form == "bias-corrected":
+        return counts.size + f1 * (f1 - 1) / (2 * (f2 + 1))
+    unseen = f1 * f1 / (2 * f2) if f2 else f1 * (f1 - 1) / 2
+    n = int(counts.sum())
+    return counts.size + unseen * ((n - 1) / n if form == "finite" else 1)
 
 
 def coverage(x: npt.ArrayLike) -> float:

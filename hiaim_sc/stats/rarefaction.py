@@ -19,6 +19,7 @@ import numpy as np
 from scipy.special import gammaln, xlogy
 
 from hiaim_sc.stats._arrays import clone_counts, present_counts, whole_number
+from hiaim_sc.stats.diversity import coverage
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -114,6 +115,33 @@ def rarefied_shannon(x: npt.ArrayLike, m: int) -> float:
         chances = _probabilities(np.array([size]), cells, n, depth)[0]
         entropy -= number * float((chances * xlogy(share, share)).sum())
     return entropy + 0.0
+
+
+def rarefied_coverage(x: npt.ArrayLike, m: int) -> float:
+    r"""Expected share of the repertoire's cells in the clones that m cells show.
+
+    :math:`1 - \sum_i \frac{x_i}{n} \binom{n-x_i}{m} / \binom{n-1}{m}`: whether one cell more is of
+    a clone already seen. At m = n it is `coverage`; NaN when m exceeds n, or below two cells.
+
+    Parameters
+    ----------
+    x
+        Cells per clone.
+    m
+        Depth, in cells.
+
+    References
+    ----------
+    Chao and Jost 2012, doi:10.1890/11-1952.1
+    """
+    depth = whole_number(m, "m", at_least=0)
+    sizes, n_clones, n = _sizes(x)
+    if depth > n or n < 2:
+        return math.nan
+    if depth == n:
+        return coverage(x)
+    unseen = np.exp(_log_choose(n - sizes, depth) - _log_choose(n - 1, depth))
+    return float(1.0 - (n_clones * sizes * unseen).sum() / n)
 
 
 def subsample_counts(

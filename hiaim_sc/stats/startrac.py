@@ -111,6 +111,27 @@ def pairwise_migration(
     return pd.DataFrame(rows, columns=["cluster", "location_1", "location_2", "migr"])
 
 
+def tissue_preference(cluster: npt.ArrayLike, location: npt.ArrayLike) -> pd.DataFrame:
+    r"""Cells of each cluster (rows) at each location (columns), observed over expected (R_o/e).
+
+    :math:`n_{jl}\, n / (n_{j\cdot} n_{\cdot l})`, where clusters and locations being independent
+    is expected: above 1 the cluster prefers the location.
+
+    Parameters
+    ----------
+    cluster, location
+        A label per cell. A missing label is an error.
+    """
+    n_cells = len(np.asarray(cluster, dtype=object))
+    rows, clusters = label_codes(cluster, "cluster", length=n_cells)
+    columns, places = label_codes(location, "location", length=n_cells)
+    table = np.zeros((len(clusters), len(places)))
+    np.add.at(table, (rows, columns), 1)
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / n_cells
+    index = pd.Index(clusters, name="cluster")
+    return pd.DataFrame(table / expected, index=index, columns=pd.Index(places, name="location"))
+
+
 def _tabulate(
     clone: npt.ArrayLike, label: npt.ArrayLike, name: str
 ) -> tuple[npt.NDArray[Any], list[Any], FloatArray]:

@@ -1,9 +1,4 @@
-"""Every worked number of the methods' page on receptors, part B, for what is implemented.
-
-Not implemented, so not here: size classes, D50, Chao1's other forms, Sorensen and the further
-overlaps, tissue patterns and the circulating tumour-matching share, the beta-binomial with a
-dispersion that grows with the clone.
-"""
+"""Every worked number of the methods' page on receptors, part B."""
 
 from __future__ import annotations
 
@@ -11,18 +6,28 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from hiaim_sc.stats import (
     benjamini_hochberg,
+    bhattacharyya,
+    cells_by_clone_size,
+    cells_to_detect,
+    chance_unseen,
     chao1,
     clonality,
     clone_change_test,
+    cosine_similarity,
     coverage,
+    d50,
+    detection_limit,
+    fisher_clone_test,
+    frequency_overlap,
     gini,
     hill_number,
     jaccard,
+    jensen_shannon,
     morisita_horn,
+    overlap_coefficient,
     pairwise_migration,
     pairwise_transition,
     pielou_evenness,
@@ -31,8 +36,14 @@ from hiaim_sc.stats import (
     rarefied_richness,
     rarefied_shannon,
     shannon_entropy,
+    share_by_clone_frequency,
+    shared_cell_fraction,
     simpson_unbiased,
+    sorensen,
     startrac,
+    tissue_preference,
+    top_fraction,
+    weighted_jaccard,
 )
 
 X = (10, 5, 3, 1, 1)
@@ -59,6 +70,11 @@ ONE, OTHER = (10, 5, 3, 1, 1, 0, 0), (4, 0, 6, 0, 0, 8, 2)
         pytest.param(hill_number(X, math.inf), 2.0, id="Hill infinity"),
         pytest.param(chao1(X), 6.0, id="Chao1"),
         pytest.param(chao1(DEEP), 8.5, id="Chao1 of the longer vector"),
+        pytest.param(chao1(DEEP, form="classic"), 11.5, id="Chao1, classic"),
+        pytest.param(chao1(DEEP, form="finite"), 11.304348, id="Chao1, as in immunarch"),
+        pytest.param(d50(X), 1, id="D50, clones"),
+        pytest.param(100 * d50(X) / len(X), 20.0, id="D50, per cent of clones"),
+        pytest.param(top_fraction(X), 0.5, id="top clone"),
         pytest.param(1 - 3 / 23, 0.869565, id="Good coverage"),
         pytest.param(coverage(DEEP), 0.873402, id="Chao-Jost coverage"),
         pytest.param(rarefied_richness(X, 10), 3.878478, id="richness at 10"),
@@ -69,6 +85,20 @@ ONE, OTHER = (10, 5, 3, 1, 1, 0, 0), (4, 0, 6, 0, 0, 8, 2)
         pytest.param(rarefied_expanded_clones(X, 20, 2) / 5, 0.6, id="share of expanded clones"),
         pytest.param(jaccard(ONE, OTHER), 0.285714, id="Jaccard"),
         pytest.param(1 - jaccard(ONE, OTHER), 0.714286, id="turnover of clones"),
+        pytest.param(sorensen(ONE, OTHER), 0.444444, id="Sorensen"),
+        pytest.param(overlap_coefficient(ONE, OTHER), 0.5, id="overlap coefficient"),
+        pytest.param(cosine_similarity(ONE, OTHER), 0.4540126, id="cosine"),
+        pytest.param(bhattacharyya(ONE, OTHER), 0.5283598, id="Bhattacharyya"),
+        pytest.param(frequency_overlap(ONE, OTHER), 0.35, id="frequency overlap"),
+        pytest.param(weighted_jaccard(ONE, OTHER), 0.2121212, id="weighted Jaccard"),
+        pytest.param(jensen_shannon(ONE, OTHER), 0.4912912, id="Jensen-Shannon, bits"),
+        pytest.param(shared_cell_fraction(ONE, OTHER), 0.65, id="cells of A in shared clones"),
+        pytest.param(shared_cell_fraction(OTHER, ONE), 0.5, id="cells of B in shared clones"),
+        pytest.param(
+            (shared_cell_fraction(ONE, OTHER) + shared_cell_fraction(OTHER, ONE)) / 2,
+            0.575,
+            id="TCR overlap of two samples of the same size",
+        ),
         pytest.param(morisita_horn(ONE, OTHER), 0.453125, id="Morisita-Horn"),
         pytest.param(morisita_horn(ONE, OTHER, unbiased=True), 0.5101852, id="Morisita"),
     ],
@@ -76,6 +106,13 @@ ONE, OTHER = (10, 5, 3, 1, 1, 0, 0), (4, 0, 6, 0, 0, 8, 2)
 def test_within_and_between_samples(found, known):
     # six digits after the point in print
     assert found == pytest.approx(known, abs=6e-7)
+
+
+def test_size_classes():
+    # singleton, small, medium, large, hyperexpanded
+    assert cells_by_clone_size(X).tolist() == [2, 3, 5, 10, 0]
+    # rare, small, medium, large, hyperexpanded
+    np.testing.assert_allclose(share_by_clone_frequency(X), [0, 0, 0, 0.1, 0.9])
 
 
 CELLS = (
@@ -103,6 +140,9 @@ def test_startrac_of_sixteen_cells():
     assert pairs[("K1", "P", "T")] == pytest.approx(0.4056391, abs=5e-8)
     assert pairs[("K2", "N", "T")] == pytest.approx(0.3443609, abs=5e-8)
     assert pairs[("K2", "P", "T")] == 0
+    preference = tissue_preference(cluster, location)
+    assert preference.loc["K1"].to_dict() == {"N": 0, "P": 2, "T": 0.5}
+    assert preference.loc["K2"].to_dict() == {"N": 2, "P": 0, "T": 1.5}
 
 
 # n1, n2 of 1,000 and 1,200 cells: odds ratio, p, log2 fold change
@@ -119,12 +159,12 @@ TRACKED = {
 def test_a_clone_at_two_visits(counts):
     n1, n2 = counts
     ratio, p_value, fold = TRACKED[counts]
-    fisher = stats.fisher_exact([[n2, n1], [1200 - n2, 1000 - n1]])
-    assert fisher.pvalue == pytest.approx(p_value, rel=1e-6)
+    fisher = fisher_clone_test(n1, n2, 1000, 1200)
+    assert fisher.p_value == pytest.approx(p_value, rel=1e-6)
     if ratio is not None:
-        assert fisher.statistic == pytest.approx(ratio, rel=1e-6)
+        assert fisher.odds_ratio == pytest.approx(ratio, rel=1e-6)
     if fold is not None:
-        assert clone_change_test(n1, n2, 1000, 1200).log2_fc == pytest.approx(fold, abs=5e-7)
+        assert fisher.log2_fc == pytest.approx(fold, abs=5e-7)
 
 
 def test_false_discovery_of_five_clones():
@@ -138,7 +178,22 @@ def test_the_binomial_test_of_a_clone(counts, known):
     assert found == pytest.approx(known, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("counts", "known"),
+    [((2, 15), 0.007334056), ((20, 5), 0.001276161), ((10, 14), 0.8440984)],
+)
+def test_a_dispersion_that_grows_with_the_clone(counts, known):
+    found = clone_change_test(*counts, 1000, 1200, dispersion=(5, 2), alternative="two-sided")
+    assert found.p_value == pytest.approx(known, rel=1e-6)
+
+
 def test_detection_limits():
-    assert pytest.approx(0.1352, abs=5e-5) == (1 - 1e-3) ** 2000
+    assert chance_unseen(1e-3, 2000) == pytest.approx(0.1352, abs=5e-5)
     # 2994.2 cells: in print cut to 2994, at which it is 94.999 %
-    assert math.log(0.05) / math.log(1 - 1e-3) == pytest.approx(2994.2, abs=0.05)
+    assert cells_to_detect(1e-3) == 2995
+    assert detection_limit(2994) > 1e-3 > detection_limit(2995)
+
+
+def test_circulating_tumour_matching_fraction():
+    tumour, blood = zip((1, 0), (3, 0), (2, 1), (4, 3), (0, 5), strict=True)
+    assert shared_cell_fraction(blood, tumour) == pytest.approx(4 / 9)

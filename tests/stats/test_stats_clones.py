@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from hiaim_sc.stats import benjamini_hochberg, clone_change_test
+from hiaim_sc.stats import benjamini_hochberg, clone_change_test, fisher_clone_test
 
 RHOS = (0.0, 0.01, 0.05, 0.1)
 
@@ -104,6 +104,36 @@ def test_equals_scipy_clone_by_clone(clones, depths, rho):
             assert result.p_value[i] == pytest.approx(min(p, 1), rel=1e-7)
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=8),
+    st.tuples(st.integers(40, 90), st.integers(40, 90)),
+)
+def test_fisher_equals_scipy_clone_by_clone(clones, depths):
+    n1, n2 = depths
+    k1, k2 = np.array(clones).T
+    found = fisher_clone_test(k1, k2, n1, n2)
+    np.testing.assert_array_equal(found.log2_fc, clone_change_test(k1, k2, n1, n2).log2_fc)
+    for i, (before, after) in enumerate(clones):
+        expected = stats.fisher_exact([[after, before], [n2 - after, n1 - before]])
+        assert found.p_value[i] == pytest.approx(expected.pvalue, rel=1e-7)
+        assert found.odds_ratio[i] == pytest.approx(expected.statistic, nan_ok=True)
+
+
+def test_fisher_of_samples_without_cells_or_clone():
+    found = fisher_clone_test([0, 0], [5, 0], [0, 10], 10)
+    np.testing.assert_array_equal(found.p_value, [np.nan, 1])
+    assert np.isnan(found.odds_ratio[1])
+
+
+def test_a_dispersion_is_a_rho_of_its_own_for_each_size():
+    k1, k2 = np.array([2, 20, 1, 0]), np.array([15, 5, 0, 0])
+    found = clone_change_test(k1, k2, 1000, 1200, dispersion=(5, 2)).p_value
+    for i, total in enumerate(k1 + k2):
+        v = 2 + (5 * np.log(max(total, 1)) + 2) ** 2
+        alone = clone_change_test(k1[i], k2[i], 1000, 1200, rho=1 / (1 + v)).p_value
+        assert found[i] == pytest.approx(alone)
+
+
 def test_depths_per_clone_and_any_shape():
     k1, k2 = np.array([[0, 2], [5, 1]]), np.array([[5, 12], [20, 3]])
     depths = np.array([1000, 1500])
@@ -142,6 +172,7 @@ def test_an_absent_clone_has_p_one():
         ((1, 1.5, 10, 10), {}, "k2 has counts"),
         ((1, 1, 10, 10), {"rho": 1}, "rho must be"),
         ((1, 1, 10, 10), {"rho": math.nan}, "rho must be"),
+        ((1, 1, 10, 10), {"rho": 0.1, "dispersion": (5, 2)}, "exclude each other"),
         ((1, 1, 10, 10), {"alternative": "more"}, "one of greater, less, two-sided"),
     ],
 )

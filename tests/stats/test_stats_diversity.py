@@ -157,6 +157,21 @@ def test_impossible_counts(index, x, message):
         index(x)
 
 
+@pytest.mark.parametrize(
+    ("form", "expected"), [("bias-corrected", 8.5), ("classic", 11.5), ("finite", 11.304348)]
+)
+def test_forms_of_chao1(form, expected):
+    assert chao1((10, 5, 3, 2, 1, 1, 1), form=form) == pytest.approx(expected, rel=5e-8)
+
+
+def test_chao1_without_a_clone_of_two_cells():
+    # f1 = 2: one pair of singletons
+    assert chao1(FIVE, form="classic") == 6
+    assert chao1(FIVE, form="finite") == pytest.approx(5 + 19 / 20)
+    with pytest.raises(ValueError, match="form must be one of bias-corrected, classic, finite"):
+        chao1(FIVE, form="improved")
+
+
 @pytest.mark.parametrize("q", [-1, math.nan])
 def test_impossible_order(q):
     with pytest.raises(ValueError, match="q must be"):

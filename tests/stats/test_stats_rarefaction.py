@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiaim_sc.stats import (
+    coverage,
+    rarefied_coverage,
     rarefied_expanded_clones,
     rarefied_expanded_fraction,
     rarefied_richness,
@@ -48,6 +50,23 @@ def all_subsamples(x, m):
 )
 def test_published_number(value, expected):
     assert value == pytest.approx(expected, rel=5e-7)
+
+
+@given(small_samples.filter(lambda x: sum(x) > 1), st.integers(0, 8))
+def test_coverage_is_the_chance_that_one_cell_more_is_of_a_known_clone(x, m):
+    m = min(m, sum(x) - 1)
+    cells = np.repeat(np.arange(len(x)), x)
+    known = [
+        np.isin(np.delete(cells, chosen), cells[list(chosen)]).mean()
+        for chosen in combinations(range(len(cells)), m)
+    ]
+    assert rarefied_coverage(x, m) == pytest.approx(np.mean(known), abs=1e-12)
+
+
+def test_coverage_at_all_cells_and_beyond():
+    assert rarefied_coverage(FOUR, 20) == coverage(FOUR)
+    assert math.isnan(rarefied_coverage(FOUR, 21))
+    assert math.isnan(rarefied_coverage([1], 1))
 
 
 @given(small_samples, st.integers(1, 9), st.integers(1, 4))

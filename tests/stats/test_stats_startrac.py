@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats.contingency import expected_freq
 
-from hiaim_sc.stats import pairwise_migration, pairwise_transition, startrac
+from hiaim_sc.stats import pairwise_migration, pairwise_transition, startrac, tissue_preference
 
 # clone, cluster, location, number of cells
 SIXTEEN = [
@@ -114,6 +115,18 @@ def test_names_of_clones_and_order_of_cells_do_not_matter(rows, random):
     one = startrac(*zip(*rows, strict=True))
     other = startrac(*zip(*renamed, strict=True))
     pd.testing.assert_frame_equal(one, other, rtol=1e-12)
+
+
+def test_preference_is_observed_over_expected():
+    _, cluster, location = expand(SIXTEEN)
+    found = tissue_preference(cluster, location)
+    seen = pd.crosstab(pd.Series(cluster), pd.Series(location))
+    expected = expected_freq(seen.to_numpy())
+    np.testing.assert_allclose(found, seen.to_numpy() / expected)
+    assert found.loc["K1"].to_dict() == {"N": 0.0, "P": 2.0, "T": 0.5}
+    assert (found.index.name, found.columns.name) == ("cluster", "location")
+    with pytest.raises(ValueError, match="location has 1 values"):
+        tissue_preference(["a", "b"], ["B"])
 
 
 def test_numbered_clusters_are_in_the_order_of_numbers():
