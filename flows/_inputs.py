@@ -38,6 +38,8 @@ class Inputs:
         The library's files, for ingest only.
     allocation
         The allocation, for an unblinded comparison only.
+    databases
+        Digest and path of each database of receptors, for the stage that reads them only.
     """
 
     store: Store
@@ -47,6 +49,7 @@ class Inputs:
     config: StudyConfig
     files: LibraryFiles | None = None
     allocation: Path | None = None
+    databases: tuple[tuple[str, Path], ...] = ()
 
     @property
     def options(self) -> Options:

@@ -84,6 +84,7 @@ def _inputs(run: StudyRun, *, blinded: bool) -> dict[str, str]:
     sealed = run.study.allocation_file() if blinded else None
     files = sorted(path for path in folder.glob("*") if path.suffix in {".tsv", ".yaml"})
     files = [path for path in files if path != sealed]
+    files += run.study.database_files()
     for name in run.study.delivered_libraries():
         entry = run.study.library_files(name)
         files += [path for path in (entry.gex, entry.vdj, entry.dna_barcodes) if path]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flows._progress import NoProgress
 from flows._run import StudyRun
+from flows.annotate_clones import annotate_clones
 from flows.build_cohort import build_cohort
 from flows.compare_arms import compare_arms
 from flows.process_library import ProcessedLibraries, process_libraries
@@ -33,6 +34,7 @@ def run_stages(
     """
     libraries = process_libraries(run)
     cohort = build_cohort(run, libraries)
+    cohort |= annotate_clones(run, cohort)
     compared = compare_arms(run, libraries, cohort, blinded=blinded, prespecified=prespecified)
     return libraries, {**cohort, **compared}
 

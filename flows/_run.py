@@ -90,13 +90,14 @@ class StudyRun:
         library_id: str | None = None,
         files: LibraryFiles | None = None,
         allocation: Path | None = None,
+        databases: tuple[tuple[str, Path], ...] = (),
     ) -> StageCall:
         """One stage with its inputs, ready to be looked up or run."""
         config = self.study.config
         code, versions = code_of(stage)
         recipe = Recipe(stage, library_id, inputs, settings_of(stage, config), code, versions)
         shown = visible_config(stage, config)
-        return StageCall(recipe, shown, str(self.store.root), files, allocation)
+        return StageCall(recipe, shown, str(self.store.root), files, allocation, databases)
 
     def complete(self, what: str, calls: Sequence[StageCall]) -> None:
         """Have all these stages' results in the store; they must not depend on each other."""

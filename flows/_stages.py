@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows import _inputs
 from flows import _library_steps as library_steps
+from flows import _meaning_steps as meaning_steps
 from flows import _steps as steps
 from flows._inputs import Inputs
 from hiaim_sc.config import StudyConfig
@@ -75,6 +76,10 @@ STAGES: dict[str, Stage] = {
     "cells": Stage(steps.cells, ("hiaim_sc.compare",), ("options.tcr.require_gex",)),
     "pseudobulk": Stage(steps.pseudobulk, ("hiaim_sc.compare",)),
     "clone_tables": Stage(steps.clone_tables, ("hiaim_sc.tcr",), ("options.tcr", "design.visits")),
+    "databases": Stage(meaning_steps.databases, ("hiaim_sc.tcr",)),
+    "database_matches": Stage(
+        meaning_steps.database_matches, ("hiaim_sc.tcr",), ("options.databases.similar",)
+    ),
     "identity": Stage(steps.identity, ("hiaim_sc.compare",), ("options.identity",)),
     "accounting": Stage(steps.accounting, ("hiaim_sc.compare", "hiaim_sc.dna_barcodes")),
     # the comparison
@@ -119,6 +124,8 @@ class StageCall:
         The library's files, for ingest only.
     allocation
         The allocation, for an unblinded comparison only.
+    databases
+        Digest and path of each database of receptors, for the stage that reads them only.
     """
 
     recipe: Recipe
@@ -126,6 +133,7 @@ class StageCall:
     store: str
     files: LibraryFiles | None = None
     allocation: Path | None = None
+    databases: tuple[tuple[str, Path], ...] = ()
 
     @property
     def title(self) -> str:
@@ -145,6 +153,7 @@ def execute(call: StageCall) -> None:
         config=StudyConfig.model_validate(call.config),
         files=call.files,
         allocation=call.allocation,
+        databases=call.databases,
     )
     store.put(call.recipe, STAGES[call.recipe.stage].step(inputs))
 

@@ -74,11 +74,10 @@ def _measure(
     stained = libraries.inputs("specificity")
     more: dict[str, str] = {}
     if stained and study.antigens is not None:
-        hla = study.participants.reindex(columns=["patient_id", "hla"])
         more = {
             **stained,
             "antigens": run.value("antigens", study.antigens),
-            "hla": run.value("hla", hla),
+            "hla": run.value("hla", study.patient_hla()),
         }
     if study.measurements is not None:
         more["measurements"] = run.value("measurements", study.measurements)

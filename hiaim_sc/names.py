@@ -169,6 +169,9 @@ CHAIN_PAIRINGS: Final = (
     "no IR",
 )
 CLONE_SOURCES: Final = ("paired", "rescued", "orphan")
+# How close a clone's receptor is to a database's, the closest first.
+MATCH_LEVELS: Final = ("pair", "VDJ+V", "VDJ", "similar", "VJ+V")
+STRONG_MATCH_LEVELS: Final = ("pair", "VDJ+V")
 TRACKING_CLASSES: Final = ("novel", "lost", "expanded", "contracted", "persistent", "untestable")
 
 # What the method of rows of differential_expression starts with that confirm those of another.
@@ -232,5 +235,6 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
             "n_missing n_died reason_empty blinded"
         ),
         "database_matches": ("clone_key database epitope antigen organism match_level n_cells"),
+        "databases": "database digest n_records n_not_human n_no_junction n_usable",
     }.items()
 }

@@ -12,6 +12,7 @@ from hiaim_sc.config.base import (
 from hiaim_sc.config.options import (
     AnnotateOptions,
     CompareOptions,
+    DatabaseOptions,
     DnaBarcodeOptions,
     IdentityOptions,
     IngestOptions,
@@ -36,6 +37,7 @@ __all__ = [
     "AnalysisPlan",
     "AnnotateOptions",
     "CompareOptions",
+    "DatabaseOptions",
     "Design",
     "DnaBarcodeOptions",
     "Estimand",

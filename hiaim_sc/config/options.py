@@ -63,6 +63,17 @@ class TcrOptions(Model):
     )
 
 
+class DatabaseOptions(Model):
+    """Databases of receptors with known antigens that clones are held against."""
+
+    files: tuple[str, ...] = Field(
+        (), description="VDJdb, IEDB or McPAS-TCR files (paths); nothing is downloaded."
+    )
+    similar: bool = Field(
+        default=True, description="Also match beta chains of one V gene that differ in one place."
+    )
+
+
 class DnaBarcodeOptions(Model):
     """Calls of pMHC specificity in single cells."""
 
@@ -157,6 +168,7 @@ class Options(Model):
     ingest: IngestOptions = IngestOptions()
     qc: QcOptions = QcOptions()
     tcr: TcrOptions = TcrOptions()
+    databases: DatabaseOptions = DatabaseOptions()
     dna_barcodes: DnaBarcodeOptions = DnaBarcodeOptions()
     integrate: IntegrateOptions = IntegrateOptions()
     annotate: AnnotateOptions = AnnotateOptions()

@@ -29,6 +29,8 @@ _TABLE_STAGES = {
     "clones": "clone_tables",
     "clone_tracking": "clone_tables",
     "sharing": "clone_tables",
+    "databases": "databases",
+    "database_matches": "database_matches",
     "identity_checks": "identity",
     "specificity": "accounting",
     "libraries_qc": "accounting",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from hiaim_sc.config import Design, Options, StudyConfig
-from hiaim_sc.errors import Fault
+from hiaim_sc.errors import Fault, LibraryFaultError
+from hiaim_sc.study.database_header import read_database_header
 from hiaim_sc.study.file_kinds import name_kind
 from hiaim_sc.study.paths import PathRoots
 
@@ -58,7 +59,23 @@ def _content_faults(config: StudyConfig, folder: Path, lines: dict[str, int]) ->
         file = roots.locate(panel)
         if not (roots.hold(file) and file.is_file()):
             found.append(("options.annotate.panel", panel, "a file of the study or a data root"))
+    found += _database_faults(config, folder)
     return [Fault(CONFIG, lines.get(key, 0), key, value, allowed) for key, value, allowed in found]
+
+
+def _database_faults(config: StudyConfig, folder: Path) -> list[tuple[str, str, str]]:
+    roots = PathRoots.of(folder, config.data_roots)
+    found = []
+    for position, text in enumerate(config.options.databases.files):
+        key, file = f"options.databases.files[{position}]", roots.locate(text)
+        if not (roots.hold(file) and file.is_file()):
+            found.append((key, text, "a file of the study or a data root"))
+            continue
+        try:
+            read_database_header(file)
+        except LibraryFaultError as error:
+            found.append((key, text, error.reason))
+    return found
 
 
 def _read_yaml(path: Path) -> tuple[Any, dict[str, int], list[Fault]]:

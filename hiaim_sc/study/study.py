@@ -178,6 +178,11 @@ class Study:
             return None
         return PathRoots.of(self.folder, self.config.data_roots).locate(panel)
 
+    def database_files(self) -> tuple[Path, ...]:
+        """Paths of the databases of receptors with known antigens."""
+        roots = PathRoots.of(self.folder, self.config.data_roots)
+        return tuple(roots.locate(text) for text in self.config.options.databases.files)
+
     def strata(self) -> pd.DataFrame:
         """`patient_id` and the columns that were randomised in."""
         return self.participants[["patient_id", *self.config.design.strata]]
@@ -185,6 +190,10 @@ class Study:
     def identity_participants(self) -> pd.DataFrame:
         """What is known of each patient that the cells must agree with: `patient_id sex`."""
         return self.participants[["patient_id", "sex"]]
+
+    def patient_hla(self) -> pd.DataFrame:
+        """`patient_id hla`, missing where a patient is not typed."""
+        return self.participants.reindex(columns=["patient_id", "hla"])
 
     def allocation_file(self) -> Path | None:
         """Path of the allocation, None where there is none; it is not opened."""

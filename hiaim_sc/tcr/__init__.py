@@ -3,6 +3,7 @@
 from hiaim_sc.tcr.airr import build_airr, rearrangements
 from hiaim_sc.tcr.clone_table import tabulate_clones
 from hiaim_sc.tcr.clones import define_clones
+from hiaim_sc.tcr.databases import match_databases, pool_databases, read_database
 from hiaim_sc.tcr.pooling import pool_receptors
 from hiaim_sc.tcr.receptors import RECEPTOR_COLUMNS, call_receptors
 from hiaim_sc.tcr.tables import alias_clones, share_clones, track_clones
@@ -13,7 +14,10 @@ __all__ = [
     "build_airr",
     "call_receptors",
     "define_clones",
+    "match_databases",
+    "pool_databases",
     "pool_receptors",
+    "read_database",
     "rearrangements",
     "share_clones",
     "tabulate_clones",

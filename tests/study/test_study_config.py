@@ -72,6 +72,20 @@ def _faults(tmp_path, text: str | bytes):
             "mine.tsv",
             "a file of the study",
         ),
+        (
+            DESIGN + "options:\n  databases:\n    files: [vdjdb.tsv]\n",
+            8,
+            "options.databases.files[0]",
+            "vdjdb.tsv",
+            "a file of the study",
+        ),
+        (
+            DESIGN + "options: {databases: {files: [study.yaml]}}\n",
+            6,
+            "options.databases.files[0]",
+            "study.yaml",
+            "begins with study: trial: the VDJdb .tsv",
+        ),
     ],
 )
 def test_fault_has_its_key_line_and_value(tmp_path, text, line, key, value, allowed):
