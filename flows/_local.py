@@ -26,7 +26,6 @@ from hiaim_sc.errors import HiaimError
 
 if TYPE_CHECKING:
     from flows._opening import ArmsRequest
-    from flows._profile import Profile
     from flows.study import StudyResult
 
 
@@ -35,7 +34,8 @@ def run_study(
     *,
     results: Path | None,
     store: Path | None,
-    profile: Profile,
+    profile: str,
+    workers: int | None,
     arms: ArmsRequest,
 ) -> StudyResult:
     """Run the study flow, let the server write everything down, say where the release is."""
@@ -50,17 +50,17 @@ def run_study(
         # before the server stops, however the run ends
         stack.callback(send_what_is_queued)
         # Prefect reads its settings when it is imported
-        from flows._workers import process_runner
         from flows.study import study_flow
 
-        flow = study_flow.with_options(task_runner=process_runner(profile.n_workers))
-        result = flow(
+        result = study_flow(
             str(study),
             str(results.resolve()) if results else None,
             str(store),
             blinded=arms.blinded,
             unblind=arms.unblind,
             deviation=arms.deviation,
+            profile=profile,
+            workers=workers,
         )
         recorded = drain(result.flow_run_id, result.n_recomputed)
     _tell(study, store, result, recorded, own_server=own_server)

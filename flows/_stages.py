@@ -143,8 +143,14 @@ class StageCall:
 
 
 def execute(call: StageCall) -> None:
-    """Run one stage and store its result."""
+    """Run one stage and store its result.
+
+    A stage whose worker was lost after it had stored its result is handed out once more; what is
+    stored is not computed again.
+    """
     store = Store(Path(call.store))
+    if store.find(call.recipe.key) is not None and store.damage(call.recipe.key) is None:
+        return
     inputs = Inputs(
         store=store,
         stage=call.recipe.stage,

@@ -17,7 +17,9 @@ from prefect.futures import as_completed
 from flows._stages import StageCall, execute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from flows._runners import Runners
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, task_run_name="{title}")
@@ -28,11 +30,18 @@ def run_stage(call: StageCall, title: str) -> float:
     return time.monotonic() - start
 
 
-def compute_as_tasks(calls: Sequence[StageCall]) -> Iterator[tuple[StageCall, float]]:
-    """Submit stages as tasks of the current flow run; yields each when done, with its seconds."""
-    futures: dict[Any, StageCall] = {}
-    for call in calls:
-        named = run_stage.with_options(name=call.recipe.stage)
-        futures[named.submit(call, call.title)] = call
-    for future in as_completed(list(futures)):
-        yield futures[future], future.result()
+def compute_on(
+    runners: Runners,
+) -> Callable[[Sequence[StageCall]], Iterator[tuple[StageCall, float]]]:
+    """Computes stages as tasks of the current flow run, on these task runners."""
+
+    def compute(calls: Sequence[StageCall]) -> Iterator[tuple[StageCall, float]]:
+        futures: dict[Any, StageCall] = {}
+        for call in calls:
+            named = run_stage.with_options(name=call.recipe.stage)
+            runner = runners.of(call.recipe.library_id)
+            futures[runner.submit(named, {"call": call, "title": call.title})] = call
+        for future in as_completed(list(futures)):
+            yield futures[future], future.result()
+
+    return compute

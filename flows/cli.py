@@ -116,11 +116,12 @@ def run(  # noqa: PLR0913  one parameter per option of the command
     from flows._local import run_study
     from flows._opening import ArmsRequest, open_arms
     from flows._paths import default_results
-    from flows._profile import read_profile
+    from flows._profile import require_profile
+    from flows._server import configured
     from hiaim_sc.study import find_allocation_faults, read_study
 
     with faults_reported(interrupted=_GO_ON):
-        chosen = read_profile(profile, workers=workers)
+        profile = require_profile(profile, server=configured())
         found = read_study(study)
         faults = [] if blinded else find_allocation_faults(found)
         if faults:
@@ -128,7 +129,7 @@ def run(  # noqa: PLR0913  one parameter per option of the command
         arms = ArmsRequest(blinded=blinded, unblind=unblind, deviation=deviation)
         # refused before a server is started
         open_arms(found, arms, results=results or default_results(study))
-        run_study(study, results=results, store=store, profile=chosen, arms=arms)
+        run_study(study, results=results, store=store, profile=profile, workers=workers, arms=arms)
 
 
 @app.command()

@@ -14,9 +14,11 @@ from flows._artifacts import show_release
 from flows._opening import ArmsRequest, open_arms
 from flows._order import run_stages
 from flows._paths import default_results, default_store
+from flows._profile import read_profile
 from flows._progress import ConsoleProgress
 from flows._run import StudyRun, TaskRecord
-from flows._tasks import compute_as_tasks
+from flows._runners import runners_of
+from flows._tasks import compute_on
 from flows.publish_release import publish_release
 from hiaim_sc.storage import Store
 from hiaim_sc.study import read_study
@@ -56,13 +58,15 @@ def _run_name() -> str:
 
 
 @flow(name="study", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
-def study_flow(
+def study_flow(  # noqa: PLR0913  each is a field of the form in the Prefect UI
     study: str,
     results: str | None = None,
     store: str | None = None,
     blinded: bool = False,  # noqa: FBT001, FBT002  a form field in the Prefect UI
     unblind: bool = False,  # noqa: FBT001, FBT002
     deviation: str | None = None,
+    profile: str = "local",
+    workers: int | None = None,
 ) -> StudyResult:
     """Process every delivered library, build the cohort, compare the arms, publish a release.
 
@@ -80,13 +84,18 @@ def study_flow(
         Compare the arms under the frozen analysis plan; refused when it has changed.
     deviation
         Why it has changed; the release lists what and why.
+    profile
+        Where stages run: ``local``, ``dask``, ``slurm`` or the path of a profile.
+    workers
+        Processes, or jobs for libraries; the profile's own number when empty.
     """
     started = datetime.now(UTC)
     folder = Path(study).resolve()
     target = Path(results).resolve() if results else default_results(folder)
     run_store = Store(Path(store).resolve() if store else default_store(folder))
-    with ConsoleProgress() as progress:
-        run = StudyRun(read_study(folder), run_store, progress, compute_as_tasks)
+    chosen = read_profile(profile, workers=workers)
+    with runners_of(chosen) as runners, ConsoleProgress() as progress:
+        run = StudyRun(read_study(folder), run_store, progress, compute_on(runners))
         request = ArmsRequest(blinded=blinded, unblind=unblind, deviation=deviation)
         opening = open_arms(run.study, request, results=target)
         libraries, keys = run_stages(

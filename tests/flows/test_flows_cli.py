@@ -103,7 +103,7 @@ def test_a_missing_study_is_the_users_fault(tmp_path):
 
 
 def test_an_unknown_profile_names_the_known_ones():
-    with pytest.raises(UserInputError, match="one of local, or a YAML file"):
+    with pytest.raises(UserInputError, match="one of dask, local, slurm, or a YAML file"):
         read_profile("cloud")
     assert read_profile("local", workers=3).n_workers == 3
     assert read_profile("local").n_workers >= 1

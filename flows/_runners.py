@@ -1,0 +1,134 @@
+"""Who computes stages: processes of this machine, a local Dask, or jobs of a SLURM cluster."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from prefect.task_runners import ProcessPoolTaskRunner
+
+from flows._lifetime import end_with
+from flows._profile import LocalProfile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flows._profile import Job, Profile, SlurmProfile
+
+# One thread per worker: workers times threads must not exceed the cores, and sums in another order
+# would change the last bits of a result.
+ONE_THREAD = dict.fromkeys(
+    (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMBA_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+    ),
+    "1",
+)
+# Seconds that a cluster's job without work is kept.
+_IDLE_SECONDS = 60
+
+
+class Runners:
+    """The task runners of a run: one for stages of a library, one for stages of the cohort.
+
+    Parameters
+    ----------
+    library, cohort
+        Task runners, not started. Where both are the same object, it does both.
+    """
+
+    def __init__(self, library: Any, cohort: Any) -> None:
+        self._stack = ExitStack()
+        self._waiting = {"library": library, "cohort": cohort}
+        self._started: dict[int, Any] = {}
+
+    def of(self, library_id: str | None) -> Any:
+        """The runner for a stage of this library, or of the cohort; started when first needed."""
+        runner = self._waiting["cohort" if library_id is None else "library"]
+        if id(runner) not in self._started:
+            self._started[id(runner)] = self._stack.enter_context(runner)
+        return self._started[id(runner)]
+
+    def close(self) -> None:
+        """End all processes and jobs."""
+        self._stack.close()
+
+
+@contextmanager
+def runners_of(profile: Profile) -> Iterator[Runners]:
+    """The task runners of a profile; the processes and jobs they start end with the block."""
+    if not isinstance(profile, LocalProfile):
+        runners = Runners(_slurm(profile, profile.library), _slurm(profile, profile.cohort))
+    else:
+        os.environ.update(ONE_THREAD)
+        runner = _dask(profile) if profile.runner == "dask" else _processes(profile)
+        runners = Runners(runner, runner)
+    try:
+        yield runners
+    finally:
+        runners.close()
+
+
+def _processes(profile: LocalProfile) -> Any:
+    return ProcessPoolTaskRunner(
+        max_workers=profile.n_workers, initializer=end_with, initargs=(os.getpid(),)
+    )
+
+
+def _dask(profile: LocalProfile) -> Any:
+    from prefect_dask.task_runners import DaskTaskRunner
+
+    return DaskTaskRunner(
+        cluster_class="distributed.LocalCluster",
+        cluster_kwargs={
+            "n_workers": profile.n_workers,
+            "threads_per_worker": 1,
+            "host": "127.0.0.1",
+            "dashboard_address": "127.0.0.1:0",
+        },
+    )
+
+
+def _slurm(profile: SlurmProfile, job: Job) -> Any:
+    from prefect_dask.task_runners import DaskTaskRunner
+
+    kind = "library" if job is profile.library else "cohort"
+    return DaskTaskRunner(
+        cluster_class="dask_jobqueue.SLURMCluster",
+        cluster_kwargs=_job_settings(profile, job) | {"job_name": f"hiaim-{kind}"},
+        adapt_kwargs={
+            "minimum_jobs": 0,
+            "maximum_jobs": job.max_jobs,
+            "interval": "1s",
+            "wait_count": _IDLE_SECONDS,
+        },
+    )
+
+
+def _job_settings(profile: SlurmProfile, job: Job) -> dict[str, Any]:
+    """What `dask_jobqueue.SLURMCluster` is given."""
+    exports = [f"export {name}={value}" for name, value in ONE_THREAD.items()]
+    network = {"interface": profile.interface} if profile.interface else {}
+    scratch = {"local_directory": str(profile.local_directory)} if profile.local_directory else {}
+    profile.log_directory.mkdir(parents=True, exist_ok=True)
+    return {
+        "queue": job.queue,
+        "account": profile.account,
+        "cores": 1,
+        "processes": 1,
+        "job_cpu": job.cpus,
+        "memory": job.memory,
+        "walltime": job.walltime,
+        "python": sys.executable,
+        "log_directory": str(profile.log_directory),
+        "job_extra_directives": list(profile.directives),
+        "job_script_prologue": [*exports, *profile.prologue],
+        "scheduler_options": {"dashboard_address": "127.0.0.1:0"},
+        **network,
+        **scratch,
+    }

@@ -1,0 +1,169 @@
+"""The same study on processes, on a local Dask and on SLURM; jobs and workers that are lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from tests.system._slurm import ask, one_node_cluster
+
+pytestmark = [pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def small(simulate):
+    return simulate(n_patients=2, cells_per_library=150, seed=5) / "study"
+
+
+@pytest.fixture(scope="module")
+def by_processes(small, hiaim, tmp_path_factory):
+    """Release of the study computed by processes of this machine."""
+    study = tmp_path_factory.mktemp("processes") / "study"
+    shutil.copytree(small, study)
+    return hiaim.release(study, "--workers", 2)
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    with one_node_cluster(tmp_path_factory.mktemp("slurm")) as environment:
+        yield environment
+
+
+class Cluster(NamedTuple):
+    """The command line on a SLURM cluster."""
+
+    environment: dict[str, str]
+    profile: Path
+
+    def start(self, study: Path) -> subprocess.Popen[str]:
+        command = [str(Path(sys.executable).with_name("hiaim-sc")), "run", str(study)]
+        return subprocess.Popen(
+            [*command, "--profile", str(self.profile)],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def release(self, run: subprocess.Popen[str]) -> Path:
+        out, _ = run.communicate(timeout=500)
+        assert run.returncode == 0, out
+        line = next(line for line in out.splitlines() if line.startswith("release: "))
+        return Path(line.removeprefix("release: ").strip())
+
+    def jobs(self, name: str) -> list[str]:
+        """Ids of the running jobs of this name."""
+        words = ("squeue", "-h", "-t", "R", "-n", name, "-o", "%i")
+        return ask(self.environment, *words).split()
+
+
+@pytest.fixture
+def cluster(hiaim, slurm, tmp_path):
+    profile = tmp_path / "slurm.yaml"
+    settings = {
+        "runner": "slurm",
+        "library": {"memory": "3GiB", "walltime": "00:20:00", "queue": "main", "max_jobs": 2},
+        "cohort": {"memory": "4GiB", "walltime": "00:20:00", "queue": "main"},
+        "interface": "lo",
+        "log_directory": str(tmp_path / "logs"),
+        "local_directory": str(tmp_path / "scratch"),
+    }
+    profile.write_text(yaml.safe_dump(settings))
+    return Cluster({**hiaim.environment, **slurm}, profile)
+
+
+def tables_of(release: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((release / "tables").iterdir())}
+
+
+def tasks_of(release: Path) -> list[dict[str, str]]:
+    return json.loads((release / "manifest.json").read_text())["tasks"]
+
+
+def stored(study: Path) -> dict[str, int]:
+    """Artefact: inode of its record, which changes when it is written anew."""
+    records = (study / ".hiaim" / "artefacts").glob("*/*/artefact.json")
+    return {path.parent.name: path.stat().st_ino for path in records}
+
+
+def wait_until(condition, seconds=240):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.2)
+
+
+def test_a_local_dask_gives_the_same_bytes(small, by_processes, hiaim, tmp_path):
+    shutil.copytree(small, tmp_path / "study")
+    release = hiaim.release(tmp_path / "study", "--profile", "dask", "--workers", 2)
+    assert tables_of(release) == tables_of(by_processes)
+
+
+@pytest.mark.slurm
+def test_lost_jobs_and_workers_cost_only_what_they_had_in_hand(
+    small, by_processes, cluster, tmp_path
+):
+    study = tmp_path / "study"
+    shutil.copytree(small, study)
+    run = cluster.start(study)
+    wait_until(lambda: len(stored(study)) >= 4 and cluster.jobs("hiaim-library"))
+    before = stored(study)
+    cancelled = cluster.jobs("hiaim-library")[0]
+    ask(cluster.environment, "scancel", cancelled)
+    wait_until(lambda: cluster.jobs("hiaim-cohort"))
+    killed = kill_worker(cluster.jobs("hiaim-cohort")[0])
+    release = cluster.release(run)
+    assert killed
+    assert tables_of(release) == tables_of(by_processes)
+    after = stored(study)
+    assert {key: after[key] for key in before} == before
+    keys = [task["key"] for task in tasks_of(release)]
+    assert len(keys) == len(set(keys))
+    assert {task["status"] for task in tasks_of(release)} == {"recomputed"}
+    wait_until(lambda: not ask(cluster.environment, "squeue", "-h"), 60)
+
+
+def kill_worker(job: str) -> int:
+    """Kill -9 the Dask worker process of a job; its nanny starts another."""
+    found: list[int] = []
+
+    def look() -> bool:
+        processes = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+        found[:] = [pid for pid in processes if own(pid)]
+        return bool(found)
+
+    def own(pid: int) -> bool:
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes()
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            return False
+        return f"SLURM_JOB_ID={job}\0".encode() in environment and b"spawn_main" in words
+
+    wait_until(look)
+    os.kill(found[0], signal.SIGKILL)
+    return found[0]
+
+
+@pytest.mark.slurm
+def test_a_cluster_needs_a_server_that_its_nodes_reach(small, cluster, hiaim):
+    environment = {k: v for k, v in cluster.environment.items() if k != "PREFECT_API_URL"}
+    done = subprocess.run(
+        [hiaim.command, "run", str(small), "--profile", str(cluster.profile)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "PREFECT_API_URL" in done.stderr
