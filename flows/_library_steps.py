@@ -69,13 +69,13 @@ def genes(inputs: Inputs) -> Payloads:
 
 
 def specificity(inputs: Inputs) -> Payloads:
-    """Calls of pMHC specificity."""
-    from hiaim_sc.dna_barcodes import call_specificity
+    """What each cell holds of the pMHC multimers."""
+    from hiaim_sc.dna_barcodes import measure_staining
 
-    called = call_specificity(
+    found = measure_staining(
         inputs.one("ingest").read("antigen_counts"),
         inputs.table("antigens"),
         inputs.table("receptors"),
         inputs.options.dna_barcodes,
     )
-    return {"specificity": called}
+    return {"held": found.held, "stained": found.stained, "background": found.background}

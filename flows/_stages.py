@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows import _antigen_steps as antigen_steps
 from flows import _inputs
 from flows import _library_steps as library_steps
 from flows import _meaning_steps as meaning_steps
@@ -81,13 +82,16 @@ STAGES: dict[str, Stage] = {
         meaning_steps.database_matches, ("hiaim_sc.tcr",), ("options.databases.similar",)
     ),
     "identity": Stage(steps.identity, ("hiaim_sc.compare",), ("options.identity",)),
-    "accounting": Stage(steps.accounting, ("hiaim_sc.compare", "hiaim_sc.dna_barcodes")),
+    "antigen_calls": Stage(
+        antigen_steps.antigen_calls, ("hiaim_sc.dna_barcodes",), ("options.dna_barcodes",)
+    ),
+    "accounting": Stage(steps.accounting, ("hiaim_sc.compare",)),
     # the comparison
     "located": Stage(steps.located, ("hiaim_sc.compare",)),
     "endpoints": Stage(
         steps.endpoints,
-        ("hiaim_sc.compare", "hiaim_sc.dna_barcodes"),
-        ("options.compare", "design"),
+        ("hiaim_sc.compare",),
+        ("options.compare", "options.dna_barcodes.require_pair", "design"),
     ),
     "agreement": Stage(
         steps.agreement,

@@ -140,8 +140,12 @@ def identity(inputs: Inputs) -> Payloads:
 
 def accounting(inputs: Inputs) -> Payloads:
     """Verdict per library, what was left out and why, and the antigen calls with their clones."""
-    from hiaim_sc.compare import count_flow, label_specificity, summarise_libraries
-    from hiaim_sc.dna_barcodes import SPECIFICITY_COLUMNS
+    from hiaim_sc.compare import (
+        count_flow,
+        label_specificity,
+        locate_specific_cells,
+        summarise_libraries,
+    )
 
     all_cells = inputs.one("cells").read("cells")
     states = inputs.table("library_states")
@@ -157,11 +161,12 @@ def accounting(inputs: Inputs) -> Payloads:
         all_cells,
         inputs.one("clone_tables").read("clones"),
     )
-    called = inputs.pooled("specificity", "specificity", SPECIFICITY_COLUMNS)
+    called = label_specificity(inputs.one("antigen_calls").read("calls"), all_cells)
     return {
         "libraries_qc": libraries,
         "flow_of_samples": flow,
-        "specificity": label_specificity(called, all_cells),
+        "specificity": called,
+        "specific_cells": locate_specific_cells(called, all_cells),
     }
 
 
@@ -180,12 +185,17 @@ def located(inputs: Inputs) -> Payloads:
 def endpoints(inputs: Inputs) -> Payloads:
     """One number per patient, tissue and visit; no arm is known here."""
     from hiaim_sc.compare import Screen, measure_endpoints
-    from hiaim_sc.dna_barcodes import SPECIFICITY_COLUMNS
 
     stained, screen = inputs.each("specificity"), None
     if stained and "antigens" in inputs.keys:
-        called = inputs.pooled("specificity", "specificity", SPECIFICITY_COLUMNS)
-        screen = Screen(called, inputs.table("antigens"), inputs.table("hla"), frozenset(stained))
+        called = inputs.one("antigen_calls").read("calls")
+        screen = Screen(
+            called,
+            inputs.table("antigens"),
+            inputs.table("hla"),
+            frozenset(stained),
+            paired_only=inputs.options.dna_barcodes.require_pair,
+        )
     table = measure_endpoints(
         inputs.one("cells").read("cells"),
         inputs.table("located"),

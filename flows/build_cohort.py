@@ -60,6 +60,10 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
         {**of("ingest", "genes"), "layout": layout, "participants": participants},
         "clone_tables",
     )
+    known = {"layout": layout, "hla": run.value("hla", study.patient_hla())}
+    if study.antigens is not None:
+        known["antigens"] = run.value("antigens", study.antigens)
+    stage("antigen_calls", "antigen calls", {**of("specificity"), **known}, "clones")
     tables = {
         "expected_samples": run.value("expected_samples", study.expected_samples()),
         "library_states": run.value("library_states", study.library_states(libraries.quarantined)),
@@ -67,8 +71,9 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
     stage(
         "accounting",
         "accounting",
-        {**of("ingest", "qc", "specificity"), **tables},
+        {**of("ingest", "qc"), **tables},
         "cells",
         "clone_tables",
+        "antigen_calls",
     )
     return keys

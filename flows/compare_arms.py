@@ -45,7 +45,7 @@ def compare_arms(
         },
     )
     run.complete("expected samples", [located])
-    measured = _measure(run, libraries, {"cells": cohort["cells"], "located": located.recipe.key})
+    measured = _measure(run, libraries, cohort, located.recipe.key)
     # The flow digests the allocation; only the stage's task reads it.
     allocation = None if blinded else study.allocation_file()
     comparisons = run.call(
@@ -67,10 +67,11 @@ def compare_arms(
 
 
 def _measure(
-    run: StudyRun, libraries: ProcessedLibraries, inputs: dict[str, str]
+    run: StudyRun, libraries: ProcessedLibraries, cohort: dict[str, str], located: str
 ) -> dict[str, str]:
     """The endpoints as planned and under other settings, and their agreement: stage and key."""
     study = run.study
+    inputs = {"cells": cohort["cells"], "located": located}
     stained = libraries.inputs("specificity")
     more: dict[str, str] = {}
     if stained and study.antigens is not None:
@@ -78,6 +79,7 @@ def _measure(
             **stained,
             "antigens": run.value("antigens", study.antigens),
             "hla": run.value("hla", study.patient_hla()),
+            "antigen_calls": cohort["antigen_calls"],
         }
     if study.measurements is not None:
         more["measurements"] = run.value("measurements", study.measurements)

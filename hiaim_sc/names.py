@@ -168,6 +168,8 @@ CHAIN_PAIRINGS: Final = (
     "multichain",
     "no IR",
 )
+# Both chains are known, and they are of one receptor.
+PAIRED_CHAINS: Final = ("single pair", "extra VJ", "extra VDJ", "two full chains")
 CLONE_SOURCES: Final = ("paired", "rescued", "orphan")
 # How close a clone's receptor is to a database's, the closest first.
 MATCH_LEVELS: Final = ("pair", "VDJ+V", "VDJ", "similar", "VJ+V")
@@ -199,6 +201,19 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
         "identity_checks": "sample_id library_id check statistic threshold verdict partner",
         "specificity": (
             "library_id cell_barcode clone_key dna_barcode n_umi score q_value qc_pass"
+        ),
+        "clone_specificity": (
+            "patient_id clone_key dna_barcode peptide hla n_cells n_tested n_held n_umi "
+            "concordance second entropy p_value q_value hla_match label n_called"
+        ),
+        "specific_cells": (
+            "patient_id sample_id tissue visit session_phase dna_barcode cell_type n_cells "
+            "n_clones largest_clone n_cells_of_type"
+        ),
+        "antigens_qc": (
+            "library_id dna_barcode peptide hla is_control n_cells n_sticky_cells "
+            "background_mean background_size n_held n_receptors n_receptors_stray frac_stray "
+            "is_sticky n_called n_hla_mismatch"
         ),
         "bulk_responses": (
             "screen_id sample_tag patient_id dna_barcode hla n_distinct log_fold_change fdr "

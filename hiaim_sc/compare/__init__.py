@@ -14,6 +14,7 @@ from hiaim_sc.compare.power import tabulate_power
 from hiaim_sc.compare.pseudobulk import sum_pseudobulks
 from hiaim_sc.compare.samples import locate_samples
 from hiaim_sc.compare.sensitivity import vary_settings
+from hiaim_sc.compare.specific_cells import locate_specific_cells
 
 __all__ = [
     "Screen",
@@ -28,6 +29,7 @@ __all__ = [
     "draw_blinded_arms",
     "label_specificity",
     "locate_samples",
+    "locate_specific_cells",
     "measure_agreement",
     "measure_endpoints",
     "measure_variants",

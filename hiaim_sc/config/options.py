@@ -78,14 +78,38 @@ class DnaBarcodeOptions(Model):
     """Calls of pMHC specificity in single cells."""
 
     feature_type: str = Field("Antigen Capture", description="Feature type of the pMHC barcodes.")
-    min_umi: int = Field(10, ge=1, description="Fewer UMIs are never a call.")
-    min_score: float = Field(75.0, ge=0, le=100, description="BEAM-T score for a call.")
+    min_umi: int = Field(
+        10, ge=1, description="UMIs that are no evidence: a cell's own call needs as many."
+    )
+    max_q_value: Fraction = Field(
+        0.05, description="False discovery rate of each antigen's cells, and of the clones."
+    )
+    min_score: float = Field(75.0, ge=0, le=100, description="BEAM-T score for a cell's own call.")
     min_dominance: float = Field(
         2.0,
         ge=1,
-        description="Or: UMIs of the cell's first dna_barcode over its second's, for a call.",
+        description="Or: UMIs over those of the negative control, where the corrected score is 1.",
     )
-    max_q_value: Fraction = 0.05
+    max_p_held: float = Field(
+        0.05, gt=0, le=0.5, description="A cell holds what its background has this rarely."
+    )
+    max_frac_held: Fraction = Field(
+        0.25, description="A cell that holds more of the panel (and more than three) is sticky."
+    )
+    require_pair: bool = Field(
+        default=True,
+        description="A cell's own call needs both chains of a receptor (where V(D)J is there).",
+    )
+    hla_mismatch: Literal["exclude", "keep"] = Field(
+        "exclude", description="What becomes of antigens that the patient's HLA does not present."
+    )
+    min_umi_clone: int = Field(
+        3, ge=1, description="UMIs for the call of a cell whose clone is labelled."
+    )
+    min_concordance: Fraction = Field(
+        0.5, description="Share of a clone's cells that must hold what the clone is labelled for."
+    )
+    max_second: Fraction = Field(0.25, description="... and that may hold another antigen.")
 
 
 class IntegrateOptions(Model):

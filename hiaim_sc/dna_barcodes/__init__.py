@@ -1,5 +1,40 @@
 """DNA-barcoded pMHC multimers: which antigen a cell's receptor binds."""
 
-from hiaim_sc.dna_barcodes.specificity import SPECIFICITY_COLUMNS, beam_score, call_specificity
+from hiaim_sc.dna_barcodes.clones import CLONE_LABELS, majority_p_value
+from hiaim_sc.dna_barcodes.panel import match_hla
+from hiaim_sc.dna_barcodes.quality import ANTIGENS_QC_COLUMNS, assess_antigens
+from hiaim_sc.dna_barcodes.scores import beam_score, corrected_score, excess_share, umi_delta
+from hiaim_sc.dna_barcodes.specificity import (
+    CLONE_SPECIFICITY_COLUMNS,
+    SPECIFICITY_COLUMNS,
+    Specificity,
+    call_specificity,
+)
+from hiaim_sc.dna_barcodes.staining import (
+    BACKGROUND_COLUMNS,
+    HELD_COLUMNS,
+    STAINED_COLUMNS,
+    Staining,
+    measure_staining,
+)
 
-__all__ = ["SPECIFICITY_COLUMNS", "beam_score", "call_specificity"]
+__all__ = [
+    "ANTIGENS_QC_COLUMNS",
+    "BACKGROUND_COLUMNS",
+    "CLONE_LABELS",
+    "CLONE_SPECIFICITY_COLUMNS",
+    "HELD_COLUMNS",
+    "SPECIFICITY_COLUMNS",
+    "STAINED_COLUMNS",
+    "Specificity",
+    "Staining",
+    "assess_antigens",
+    "beam_score",
+    "call_specificity",
+    "corrected_score",
+    "excess_share",
+    "majority_p_value",
+    "match_hla",
+    "measure_staining",
+    "umi_delta",
+]

@@ -1,23 +1,26 @@
-"""Which pMHC multimer a cell binds, from the UMIs of its dna_barcodes."""
+"""Which pMHC multimer a cell binds: what it holds itself, and what its clone says."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
-from scipy.stats import beta
 
-from hiaim_sc.dna_barcodes.background import fit_background
-from hiaim_sc.stats import benjamini_hochberg
+from hiaim_sc.dna_barcodes.clones import CLONE_TEST_COLUMNS, is_excluded, label_clones
+from hiaim_sc.dna_barcodes.panel import describe_panel, match_hla
+from hiaim_sc.dna_barcodes.scores import corrected_score
+from hiaim_sc.dna_barcodes.staining import can_be_called
+from hiaim_sc.dna_barcodes.tables import empty_table
 
 if TYPE_CHECKING:
-    from anndata import AnnData
     from numpy.typing import NDArray
 
     from hiaim_sc.config import DnaBarcodeOptions
 
 SPECIFICITY_COLUMNS: Final = (
+    "library_id",
     "cell_barcode",
     "dna_barcode",
     "n_umi",
@@ -26,162 +29,176 @@ SPECIFICITY_COLUMNS: Final = (
     "p_value",
     "q_value",
     "dominance",
-    "n_same_receptor",
-    "n_same_call",
+    "corrected_score",
+    "n_held",
+    "evidence",
+    "clone_label",
+    "n_clone_cells",
+    "n_clone_calls",
+    "hla_match",
 )
-_SCORE_SHARE: Final = 0.925
-_DOMINANCE_PRIOR: Final = 0.25
+CLONE_SPECIFICITY_COLUMNS: Final = (
+    *CLONE_TEST_COLUMNS[:3],
+    "peptide",
+    "hla",
+    *CLONE_TEST_COLUMNS[3:],
+    "n_called",
+)
+_CELL: Final = ["library_id", "cell_barcode"]
+_OF_CELL: Final = ["patient_id", "n_held", "is_sticky", "has_pair"]
+_PAIR: Final = ["clone_key", "dna_barcode"]
+
+
+@dataclass(frozen=True)
+class Specificity:
+    """What cells and clones are called for.
+
+    Attributes
+    ----------
+    cells
+        `SPECIFICITY_COLUMNS`: a row per cell and antigen called, sorted by library, cell and
+        dna_barcode. `evidence`: ``cell``, ``clone`` or ``cell;clone``; `q_value`: the cell's, and
+        that of its clone where the clone alone is the evidence; `clone_label`: of the cell's
+        clone for this antigen, missing without a clone; `n_clone_cells`: stained cells of the
+        clone, `n_clone_calls`: those of them called for this antigen, 0 without a clone.
+    mismatched
+        The same of what HLA forbids (`hla_mismatch`): these are no calls.
+    clones
+        `CLONE_SPECIFICITY_COLUMNS`: a row per clone and antigen with a called cell or two that hold
+        it (`label_clones`); `n_called` counts the cells called.
+    """
+
+    cells: pd.DataFrame
+    mismatched: pd.DataFrame
+    clones: pd.DataFrame
 
 
 def call_specificity(
-    antigen_counts: AnnData,
+    held: pd.DataFrame,
+    stained: pd.DataFrame,
+    clone_cells: pd.DataFrame,
     antigens: pd.DataFrame | None,
-    receptors: pd.DataFrame | None,
+    hla: pd.DataFrame,
     options: DnaBarcodeOptions,
-) -> pd.DataFrame:
-    """Cells and the antigens they are called for, sorted by cell and dna_barcode.
+) -> Specificity:
+    """Cells and clones, and the antigens they are called for.
 
-    A call needs all of: at least `min_umi` UMIs; a false discovery rate of at most `max_q_value`
-    against the background of the dna_barcode (`fit_background`; Benjamini-Hochberg over all cells
-    and antigens of the library); and either a BEAM-T score of at least `min_score` against the
-    negative control, or a dominance of at least `min_dominance` over everything else in the cell,
-    controls included. The last two keep sticky cells out, which hold more of every multimer.
-    Negative controls are never called.
+    A cell is called by itself when all of this holds: it is not sticky and has both chains of a
+    receptor; `min_umi` UMIs or more; a false discovery rate of at most `max_q_value` among the
+    library's cells; and a BEAM-T score of at least `min_score`, or a positive corrected score
+    (ICON; `hiaim_sc.dna_barcodes.scores.corrected_score`) with `min_dominance` times the UMIs of
+    the negative control. A cell is called by its clone when the clone is labelled ``specific``
+    (`hiaim_sc.dna_barcodes.clones.label_clones`) and the cell holds that antigen above the
+    background, most of all that it holds, with `min_umi_clone` UMIs or more.
 
-    P-values describe single cells and compare no arms. Multimers that cells of many receptors hold
-    a little of (in the public dextramer data KLGGALQAK of CMV) pass in some cells: `n_same_call`
-    beside `n_same_receptor` shows whether the clone agrees.
+    Where HLA is known of patient and antigen and does not match, neither is a call
+    (`hla_mismatch`). P-values describe cells and clones, and compare no arms.
 
     Parameters
     ----------
-    antigen_counts
-        Cells x dna_barcodes of one library, controls among them.
+    held, stained
+        Of `measure_staining`, all libraries with `library_id`; `stained` with `patient_id`, missing
+        where a cell is of no known patient.
+    clone_cells
+        `library_id cell_barcode clone_key` of the cells that have a clone.
     antigens
-        `dna_barcode`, and where known `hla` and `is_control`. A dna_barcode without a row is an
-        antigen of unknown HLA; None when nothing is known of any.
-    receptors
-        Receptors of the library, or None: they only tell how many cells of the same receptor agree.
+        `dna_barcode`, and where known `peptide hla is_control`.
+    hla
+        `patient_id hla`.
     options
         The thresholds.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `SPECIFICITY_COLUMNS`. `control_umi`: UMIs of the negative control of the same HLA, else the
-        largest of all controls; missing, like `score`, where the library has none. `dominance`:
-        UMIs over those of the runner-up + 0.25. `n_same_receptor`: cells of the library with the
-        same primary pair of chains, this one included, 0 where it has none; `n_same_call`: those of
-        them called for this dna_barcode.
-
-    References
-    ----------
-    Score: 10x Genomics, Cell Ranger, antigen specificity score. Dominance: Povlsen et al. 2023,
-    doi:10.7554/eLife.81810. Iterative outlier removal: Nos et al. 2025,
-    doi:10.64898/2025.12.19.695506.
     """
-    counts = np.asarray(antigen_counts.to_df(), dtype=np.float64)
-    panel = _describe_panel(antigen_counts, antigens)
-    is_control = panel["is_control"].to_numpy()
-    umis, controls = counts[:, ~is_control], counts[:, is_control]
-    if umis.size == 0:
-        return _empty_table()
-    p_value = fit_background(umis).upper_tail(umis)
-    q_value = benjamini_hochberg(p_value.ravel()).reshape(p_value.shape)
-    control_umi = _match_controls(controls, panel)
-    score = beam_score(umis, control_umi)
-    dominance = _measure_dominance(umis, controls)
-    is_clear = (score >= options.min_score) | (dominance >= options.min_dominance)
-    is_called = (umis >= options.min_umi) & (q_value <= options.max_q_value) & is_clear
-    cell, antigen = np.nonzero(is_called)
-    calls = pd.DataFrame(
-        {
-            "cell_barcode": antigen_counts.obs_names.to_numpy()[cell],
-            "dna_barcode": panel.index.to_numpy()[~is_control][antigen],
-            "n_umi": umis[is_called].astype(np.int64),
-            "control_umi": control_umi[is_called],
-            "score": score[is_called],
-            "p_value": p_value[is_called],
-            "q_value": q_value[is_called],
-            "dominance": dominance[is_called],
-        }
-    ).astype({"cell_barcode": "str", "dna_barcode": "str"})
-    calls = calls.sort_values(["cell_barcode", "dna_barcode"], ignore_index=True)
-    calls = _count_agreement(calls, receptors, antigen_counts.obs_names)
-    return calls[list(SPECIFICITY_COLUMNS)]
+    if held.empty:
+        nothing = empty_table(SPECIFICITY_COLUMNS)
+        return Specificity(nothing, nothing, empty_table(CLONE_SPECIFICITY_COLUMNS))
+    members = stained[[*_CELL, *_OF_CELL]].merge(
+        clone_cells[[*_CELL, "clone_key"]], on=_CELL, how="left"
+    )
+    matched = match_hla(antigens, hla)
+    with_clone = members.dropna(subset=["clone_key", "patient_id"])
+    tests = label_clones(held, with_clone, matched, _count_antigens(held, antigens), options)
+    rows = held.merge(members, on=_CELL)
+    rows = rows.merge(matched, on=["patient_id", "dna_barcode"], how="left")
+    labels = tests[[*_PAIR, "label", "q_value"]].rename(columns={"q_value": "clone_q_value"})
+    rows = rows.merge(labels, on=_PAIR, how="left").rename(columns={"label": "clone_label"})
+    rows = _judge(rows.astype({"hla_match": "boolean"}), options)
+    is_off = is_excluded(rows["hla_match"], options)
+    called = _count_agreement(rows[~is_off], members)
+    return Specificity(
+        called[list(SPECIFICITY_COLUMNS)],
+        _count_agreement(rows[is_off], members)[list(SPECIFICITY_COLUMNS)],
+        _describe_clones(tests, called, antigens)[list(CLONE_SPECIFICITY_COLUMNS)],
+    )
 
 
-def beam_score(
-    antigen_umi: NDArray[np.float64], control_umi: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    r"""BEAM-T's antigen specificity score, 0 to 100.
+def _judge(rows: pd.DataFrame, options: DnaBarcodeOptions) -> pd.DataFrame:
+    """Rows that are a call by their cell or their clone, HLA aside."""
+    rows["corrected_score"] = corrected_score(
+        rows["n_umi"],
+        rows["excess_share"],
+        _clone_shares(rows, options),
+        background=options.min_umi,
+    )
+    by_cell, by_clone = _by_cell(rows, options), _by_clone(rows, options)
+    rows["evidence"] = np.select(
+        [by_cell & by_clone, by_cell, by_clone], ["cell;clone", "cell", "clone"], ""
+    )
+    of_cell = rows["q_value"].where(by_cell)
+    rows["q_value"] = of_cell.fillna(rows["clone_q_value"].where(by_clone))
+    return rows[rows["evidence"] != ""]
 
-    :math:`100\,(1 - F(0.925;\ S + 1,\ N + 3))` with the beta distribution function :math:`F`, UMIs
-    :math:`S` of the antigen and :math:`N` of the negative control; NaN where :math:`N` is.
 
-    Examples
-    --------
-    >>> round(float(beam_score(100, 5)), 4)
-    56.685
+def _count_antigens(held: pd.DataFrame, antigens: pd.DataFrame | None) -> int:
+    listed = [] if antigens is None else antigens["dna_barcode"]
+    panel = describe_panel(sorted({*held["dna_barcode"], *listed}), antigens)
+    return int((~panel["is_control"]).sum())
+
+
+def _clone_shares(rows: pd.DataFrame, options: DnaBarcodeOptions) -> NDArray[np.float64]:
+    """Share of each antigen in what the cells of the clone hold above the background of UMIs.
+
+    A cell without a clone is its own.
     """
-    return 100 * beta.sf(_SCORE_SHARE, np.add(antigen_umi, 1), np.add(control_umi, 3))
+    cell = rows["library_id"].str.cat(rows["cell_barcode"], sep="\t")
+    owner = rows["clone_key"].where(rows["clone_key"].notna(), cell)
+    above = rows.assign(owner=owner, is_above=rows["n_umi"] > options.min_umi)
+    own = above.groupby(["owner", "dna_barcode"])["is_above"].transform("sum").to_numpy()
+    every = above.groupby("owner")["is_above"].transform("sum").to_numpy()
+    return own / np.maximum(every, 1)
 
 
-def _describe_panel(antigen_counts: AnnData, antigens: pd.DataFrame | None) -> pd.DataFrame:
-    """`hla` and `is_control` of each dna_barcode, in the order of the counts."""
-    given = pd.DataFrame() if antigens is None else antigens
-    given = given.reindex(columns=["dna_barcode", "hla", "is_control"])
-    given = given.drop_duplicates("dna_barcode").set_index("dna_barcode")
-    given = given.reindex(antigen_counts.var_names)
-    is_control = given["is_control"].astype("str").str.lower().isin(("true", "yes", "1"))
-    hla = given["hla"].astype("str").fillna("")
-    return pd.DataFrame({"hla": hla, "is_control": is_control})
+def _by_cell(rows: pd.DataFrame, options: DnaBarcodeOptions) -> NDArray[np.bool_]:
+    control = rows["control_umi"].fillna(0.0)
+    is_clear = (rows["score"] >= options.min_score) | (
+        (rows["corrected_score"] > 0) & (rows["n_umi"] >= options.min_dominance * control)
+    )
+    is_called = is_clear & (rows["n_umi"] >= options.min_umi)
+    is_called &= rows["q_value"] <= options.max_q_value
+    return is_called.to_numpy(dtype=bool) & can_be_called(rows, options)
 
 
-def _match_controls(controls: NDArray[np.float64], panel: pd.DataFrame) -> NDArray[np.float64]:
-    """(n_cells, n_antigens) UMIs of the control to compare with; NaN where there is none."""
-    is_control = panel["is_control"].to_numpy()
-    control_hla, hla = panel["hla"].to_numpy()[is_control], panel["hla"].to_numpy()[~is_control]
-    if controls.shape[1] == 0:
-        return np.full((len(controls), len(hla)), np.nan)
-    matched = np.repeat(controls.max(axis=1)[:, None], len(hla), axis=1)
-    for allele in set(control_hla) - {""}:
-        matched[:, hla == allele] = controls[:, control_hla == allele].max(axis=1)[:, None]
-    return matched
+def _by_clone(rows: pd.DataFrame, options: DnaBarcodeOptions) -> NDArray[np.bool_]:
+    is_called = (rows["clone_label"] == "specific") & (rows["dominance"] > 1)
+    return (is_called & (rows["n_umi"] >= options.min_umi_clone)).to_numpy(dtype=bool)
 
 
-def _measure_dominance(
-    umis: NDArray[np.float64], controls: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(n_cells, n_antigens) UMIs over the most of any other dna_barcode of the cell + 0.25."""
-    everything = np.hstack([umis, controls, np.zeros((len(umis), 1))])
-    ordered = np.sort(everything, axis=1)
-    first, second = ordered[:, -1:], ordered[:, -2:-1]
-    largest_other = np.where(umis == first, second, first)
-    return umis / (largest_other + _DOMINANCE_PRIOR)
+def _count_agreement(called: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
+    n_cells = members.groupby("clone_key").size()
+    n_calls = called.groupby(_PAIR)["n_umi"].transform("size")
+    counted = called.assign(
+        n_clone_cells=called["clone_key"].map(n_cells).fillna(0).astype(np.int64),
+        n_clone_calls=n_calls.fillna(0).astype(np.int64),
+    )
+    return counted.sort_values([*_CELL, "dna_barcode"], ignore_index=True)
 
 
-def _count_agreement(
-    calls: pd.DataFrame, receptors: pd.DataFrame | None, cell_barcodes: pd.Index
+def _describe_clones(
+    tests: pd.DataFrame, called: pd.DataFrame, antigens: pd.DataFrame | None
 ) -> pd.DataFrame:
-    if receptors is None or receptors.empty:
-        return calls.assign(n_same_receptor=0, n_same_call=0)
-    chains = receptors["VJ_1_junction"] + "|" + receptors["VDJ_1_junction"]
-    receptor = pd.Series(chains.to_numpy(), index=receptors["cell_barcode"]).reindex(cell_barcodes)
-    own = calls["cell_barcode"].map(receptor)
-    same_call = calls.assign(receptor=own).groupby(["receptor", "dna_barcode"])["n_umi"]
-    return calls.assign(
-        n_same_receptor=own.map(receptor.value_counts()).fillna(0).astype(np.int64),
-        n_same_call=same_call.transform("size").fillna(0).astype(np.int64),
-    )
-
-
-def _empty_table() -> pd.DataFrame:
-    texts = {"cell_barcode", "dna_barcode"}
-    return pd.DataFrame(
-        {
-            name: pd.Series(
-                dtype="str" if name in texts else "int64" if name.startswith("n_") else "float64"
-            )
-            for name in SPECIFICITY_COLUMNS
-        }
-    )
+    n_called = called.groupby(_PAIR).size()
+    pairs = pd.MultiIndex.from_frame(tests[_PAIR])
+    table = tests.assign(n_called=n_called.reindex(pairs, fill_value=0).to_numpy(dtype=np.int64))
+    table = table[(table["n_called"] > 0) | (table["n_held"] > 1)]
+    texts = describe_panel(sorted(set(table["dna_barcode"])), antigens).reset_index()
+    table = table.merge(texts[["dna_barcode", "peptide", "hla"]], on="dna_barcode", how="left")
+    return table.sort_values(["patient_id", *_PAIR], ignore_index=True)

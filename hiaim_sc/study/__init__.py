@@ -4,6 +4,7 @@ from hiaim_sc.study.allocation import find_allocation_faults, read_allocation
 from hiaim_sc.study.design_checks import check_design
 from hiaim_sc.study.file_checks import check_files, inspect_library
 from hiaim_sc.study.folder import read_study
+from hiaim_sc.study.hla import split_alleles
 from hiaim_sc.study.plan import (
     FrozenPlan,
     PlanChange,
@@ -14,7 +15,7 @@ from hiaim_sc.study.plan import (
     read_frozen_plan,
     require_frozen_plan,
 )
-from hiaim_sc.study.pooling import pool_tables
+from hiaim_sc.study.pooling import place_cells, pool_tables
 from hiaim_sc.study.study import LibraryFiles, Study
 
 __all__ = [
@@ -29,10 +30,12 @@ __all__ = [
     "freeze_plan",
     "hash_plan",
     "inspect_library",
+    "place_cells",
     "plan_of",
     "pool_tables",
     "read_allocation",
     "read_frozen_plan",
     "read_study",
     "require_frozen_plan",
+    "split_alleles",
 ]

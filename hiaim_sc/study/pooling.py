@@ -27,3 +27,16 @@ def pool_tables(tables: Mapping[str, pd.DataFrame], columns: Sequence[str]) -> p
         for library_id, table in sorted(tables.items())
     ]
     return pd.concat(pooled, ignore_index=True)
+
+
+def place_cells(cells: pd.DataFrame, layout: pd.DataFrame) -> pd.DataFrame:
+    """Cells with the sample, patient and place of their library; a cell of no library has none.
+
+    Parameters
+    ----------
+    cells
+        With `library_id`.
+    layout
+        A row per library (`Study.layout`).
+    """
+    return cells.merge(layout.drop(columns="batch"), on="library_id", how="left")

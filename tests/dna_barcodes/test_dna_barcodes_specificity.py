@@ -3,87 +3,35 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from anndata import AnnData
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import sparse
-from scipy.integrate import quad
-from scipy.special import beta as beta_function
 from scipy.stats import false_discovery_control, nbinom
 
-from hiaim_sc.config import DnaBarcodeOptions, TcrOptions
-from hiaim_sc.dna_barcodes import beam_score, call_specificity
+from hiaim_sc.config import DnaBarcodeOptions
+from hiaim_sc.dna_barcodes import SPECIFICITY_COLUMNS, beam_score, measure_staining
 from hiaim_sc.dna_barcodes.background import fit_background
-from hiaim_sc.dna_barcodes.specificity import SPECIFICITY_COLUMNS
 
-OPTIONS = DnaBarcodeOptions()
-ANTIGENS = pd.DataFrame(
-    {
-        "dna_barcode": ["GIL_Flu_MP", "NLV_CMV", "KLG_CMV", "NC_1", "NC_2"],
-        "hla": ["A*02:01", "A*02:01", "A*03:01", "A*02:01", "B*07:02"],
-        "is_control": [False, False, False, True, True],
-    }
-)
-N_CELLS = 200
-
-
-def _counts(marked: dict[int, dict[str, int]], names: list[str] | None = None) -> AnnData:
-    """Cells with 0 to 2 UMIs of everything, but for those that are marked."""
-    names = names or ANTIGENS["dna_barcode"].tolist()
-    umis = np.random.default_rng(7).binomial(2, 0.2, size=(N_CELLS, len(names))).astype(np.int32)
-    for cell, own in marked.items():
-        umis[cell] = 0
-        for name, n in own.items():
-            umis[cell, names.index(name)] = n
-    obs = pd.DataFrame(index=[f"cell{i:03}" for i in range(N_CELLS)])
-    return AnnData(sparse.csr_matrix(umis), obs=obs, var=pd.DataFrame(index=names))
-
-
-def _called(found: pd.DataFrame) -> list[tuple[str, str]]:
-    return list(zip(found["cell_barcode"], found["dna_barcode"], strict=True))
-
-
-@pytest.mark.parametrize(
-    ("antigen", "control", "score"),
-    [
-        (0, 0, 0.0422),
-        (10, 0, 6.8376),
-        (30, 0, 45.4506),
-        (40, 0, 63.5175),
-        (100, 0, 98.5714),
-        (100, 5, 56.6850),
-        (100, 10, 8.1215),
-        (1000, 50, 99.9456),
-        (5, 5, 0.0001),
-    ],
-)
-def test_beam_score_of_known_pairs(antigen, control, score):
-    assert float(beam_score(antigen, control)) == pytest.approx(score, abs=5e-5)
-
-
-def test_beam_score_is_the_tail_of_the_density():
-    tail = quad(lambda x: x**20 * (1 - x) ** 3 / beta_function(21, 4), 0.925, 1)[0]
-    assert float(beam_score(20, 1)) == pytest.approx(100 * tail, rel=1e-8)
+from .conftest import ANTIGENS, N_CELLS, call, make_clones, make_counts, make_receptors, pairs
 
 
 def test_cells_are_called_for_what_they_bind():
-    found = call_specificity(
-        _counts({5: {"GIL_Flu_MP": 80}, 3: {"KLG_CMV": 15}}), ANTIGENS, None, OPTIONS
-    )
-    assert _called(found) == [("cell003", "KLG_CMV"), ("cell005", "GIL_Flu_MP")]
-    assert found["n_umi"].tolist() == [15, 80]
+    found = call(make_counts({5: {"GIL_Flu_MP": 80}, 3: {"KLG_CMV": 16}})).cells
+    assert pairs(found) == [("cell003", "KLG_CMV"), ("cell005", "GIL_Flu_MP")]
+    assert found["n_umi"].tolist() == [16, 80]
+    assert found["evidence"].tolist() == ["cell", "cell"]
     assert list(found.columns) == list(SPECIFICITY_COLUMNS)
 
 
 @pytest.mark.parametrize(
     ("umis", "options", "is_called"),
     [
-        ({"GIL_Flu_MP": 15}, {}, True),
-        ({"GIL_Flu_MP": 9}, {}, False),
-        ({"GIL_Flu_MP": 9}, {"min_umi": 8}, True),
-        ({"GIL_Flu_MP": 15, "NLV_CMV": 8}, {}, False),  # no clear lead
-        ({"GIL_Flu_MP": 15, "NLV_CMV": 8}, {"min_dominance": 1.5}, True),
-        ({"GIL_Flu_MP": 15, "NC_2": 8}, {}, False),  # nor over the controls
+        ({"GIL_Flu_MP": 15}, {}, True),  # ln 5.01 (5 / 6)^2 = 1.12
+        ({"GIL_Flu_MP": 14}, {}, False),  # ln 4.01 (4 / 5)^2 = 0.89
+        ({"GIL_Flu_MP": 14}, {"min_umi": 8}, True),
+        ({"GIL_Flu_MP": 15, "NLV_CMV": 9}, {}, True),  # up to 10 UMIs are no evidence
+        ({"GIL_Flu_MP": 30, "NLV_CMV": 20}, {}, False),  # no clear lead
+        ({"GIL_Flu_MP": 15, "NC_1": 8}, {}, False),  # nor over the control
+        ({"GIL_Flu_MP": 15, "NC_1": 8}, {"min_dominance": 1.5}, True),
         ({"GIL_Flu_MP": 90, "NLV_CMV": 60}, {}, True),  # by its score
         ({"GIL_Flu_MP": 90, "NLV_CMV": 60}, {"min_score": 99}, False),
         ({"GIL_Flu_MP": 90, "NC_1": 60}, {}, False),
@@ -91,29 +39,33 @@ def test_cells_are_called_for_what_they_bind():
     ],
 )
 def test_rule_of_a_call(umis, options, is_called):
-    found = call_specificity(_counts({5: umis}), ANTIGENS, None, DnaBarcodeOptions(**options))
-    assert (("cell005", "GIL_Flu_MP") in _called(found)) == is_called
+    found = call(make_counts({5: umis}), **options).cells
+    assert (("cell005", "GIL_Flu_MP") in pairs(found)) == is_called
     assert not found["dna_barcode"].str.startswith("NC").any()
 
 
 def test_two_strong_antigens_are_both_called():
-    found = call_specificity(
-        _counts({5: {"GIL_Flu_MP": 90, "NLV_CMV": 80}}), ANTIGENS, None, OPTIONS
-    )
-    assert _called(found) == [("cell005", "GIL_Flu_MP"), ("cell005", "NLV_CMV")]
+    found = call(make_counts({5: {"GIL_Flu_MP": 90, "NLV_CMV": 80}})).cells
+    assert pairs(found) == [("cell005", "GIL_Flu_MP"), ("cell005", "NLV_CMV")]
 
 
 def test_multimer_that_many_cells_hold_needs_more_umis():
-    sticky = {i: {"KLG_CMV": 4 + 3 * (i % 6)} for i in range(150)}
-    counts = _counts(sticky | {180: {"GIL_Flu_MP": 15}, 181: {"KLG_CMV": 15}})
-    assert _called(call_specificity(counts, ANTIGENS, None, OPTIONS)) == [("cell180", "GIL_Flu_MP")]
+    common = {i: {"KLG_CMV": 4 + 3 * (i % 6)} for i in range(150)}
+    counts = make_counts(common | {180: {"GIL_Flu_MP": 16}, 181: {"KLG_CMV": 16}})
+    assert pairs(call(counts).cells) == [("cell180", "GIL_Flu_MP")]
+
+
+def test_sticky_cell_is_not_called_and_its_clone_mates_are():
+    sticky = dict.fromkeys(ANTIGENS["dna_barcode"][:4], 12) | {"GIL_Flu_MP": 60}
+    counts = make_counts({5: sticky, 6: {"GIL_Flu_MP": 60}})
+    staining = measure_staining(counts, ANTIGENS, None, DnaBarcodeOptions())
+    assert staining.stained.query("is_sticky")["cell_barcode"].tolist() == ["cell005"]
+    assert pairs(call(counts).cells) == [("cell006", "GIL_Flu_MP")]
 
 
 def test_control_of_the_same_hla_is_taken_else_the_largest():
-    counts = _counts(
-        {5: {"GIL_Flu_MP": 300, "NC_1": 1, "NC_2": 7}, 6: {"KLG_CMV": 300, "NC_1": 1, "NC_2": 7}}
-    )
-    found = call_specificity(counts, ANTIGENS, None, OPTIONS)
+    held = {"GIL_Flu_MP": 300, "NC_1": 1, "NC_2": 7}
+    found = call(make_counts({5: held, 6: {**held, "GIL_Flu_MP": 0, "KLG_CMV": 300}})).cells
     assert found["control_umi"].tolist() == [1, 7]
     assert found["score"].tolist() == [
         pytest.approx(float(beam_score(300, 1))),
@@ -121,64 +73,93 @@ def test_control_of_the_same_hla_is_taken_else_the_largest():
     ]
 
 
-def test_without_controls_the_background_decides():
+def test_without_controls_the_background_and_the_lead_decide():
     names = ANTIGENS["dna_barcode"].tolist()[:3]
-    counts = _counts({5: {"GIL_Flu_MP": 15}, 6: {"GIL_Flu_MP": 90, "NLV_CMV": 60}}, names)
-    found = call_specificity(counts, ANTIGENS, None, OPTIONS)
-    assert _called(found) == [("cell005", "GIL_Flu_MP")]
+    counts = make_counts({5: {"GIL_Flu_MP": 16}, 6: {"GIL_Flu_MP": 90, "NLV_CMV": 60}}, names)
+    found = call(counts).cells
+    assert pairs(found) == [("cell005", "GIL_Flu_MP")]
     assert found[["score", "control_umi"]].isna().all(axis=None)
 
 
-def test_q_values_are_over_all_cells_and_antigens():
-    counts = _counts({5: {"GIL_Flu_MP": 15}})
-    found = call_specificity(counts, ANTIGENS, None, OPTIONS)
-    umis = counts.X.toarray()[:, :3].astype(float)
-    background = fit_background(umis)
-    tail = nbinom.sf(
-        umis - 1, background.size, background.size / (background.size + background.mean)
-    )
-    q_value = false_discovery_control(tail.ravel()).reshape(tail.shape)
-    assert found["p_value"][0] == pytest.approx(tail[5, 0])
-    assert found["q_value"][0] == pytest.approx(q_value[5, 0])
+def test_q_values_are_over_the_cells_that_can_be_called():
+    sticky = dict.fromkeys(ANTIGENS["dna_barcode"], 40)
+    counts = make_counts({5: {"GIL_Flu_MP": 16}, 9: sticky})
+    paired = dict.fromkeys(range(0, N_CELLS, 5), "single pair")
+    receptors = make_receptors(paired | {7: "orphan VJ"})
+    found = call(counts, receptors=receptors).cells
+    umis = counts.X.toarray()[:, 0].astype(float)
+    fitted = fit_background(umis[:, None])
+    tail = nbinom.sf(umis - 1, fitted.size, fitted.size / (fitted.size + fitted.mean))
+    assert pairs(found) == [("cell005", "GIL_Flu_MP")]
+    assert found["p_value"][0] == pytest.approx(tail[5])
+    assert found["q_value"][0] == pytest.approx(false_discovery_control(tail[::5])[1])
+
+
+@pytest.mark.parametrize("pairing", ["orphan VDJ", "multichain", "no IR", None])
+def test_a_cell_without_both_chains_is_not_called_by_itself(pairing):
+    counts = make_counts({5: {"GIL_Flu_MP": 80}, 6: {"GIL_Flu_MP": 80}})
+    receptors = make_receptors({5: "extra VJ", 6: pairing})
+    assert pairs(call(counts, receptors=receptors).cells) == [("cell005", "GIL_Flu_MP")]
+    assert len(call(counts, receptors=receptors, require_pair=False).cells) == 2
 
 
 def test_dna_barcode_without_a_row_is_an_antigen():
-    found = call_specificity(
-        _counts({5: {"NC_1": 90}}), ANTIGENS.iloc[:0], None, DnaBarcodeOptions()
-    )
-    assert _called(found) == [("cell005", "NC_1")]
+    assert pairs(call(make_counts({5: {"NC_1": 90}}), antigens=None).cells) == [("cell005", "NC_1")]
 
 
-def test_controls_alone_give_an_empty_table():
-    found = call_specificity(_counts({}, ["NC_1", "NC_2"]), ANTIGENS, None, OPTIONS)
-    assert found.empty
-    assert list(found.columns) == list(SPECIFICITY_COLUMNS)
+@pytest.mark.parametrize("flag", ["TRUE", "yes", "1", "True", True])
+def test_control_column_as_people_spell_it(flag):
+    antigens = ANTIGENS.assign(is_control=["no", "no", "FALSE", flag, flag])
+    found = call(make_counts({5: {"NC_1": 90}, 6: {"GIL_Flu_MP": 90}}), antigens=antigens).cells
+    assert pairs(found) == [("cell006", "GIL_Flu_MP")]
 
 
-def test_agreement_of_cells_with_one_receptor():
-    counts = _counts({i: {"GIL_Flu_MP": 60} for i in (1, 2, 9)} | {3: {"NLV_CMV": 60}})
-    receptors = pd.DataFrame(
-        {
-            "cell_barcode": ["cell001", "cell002", "cell003", "cell004", "cell009", "no_counts"],
-            "VJ_1_junction": ["a", "a", "a", "a", None, "a"],
-            "VDJ_1_junction": ["b", "b", "b", "b", "b", "b"],
-        }
-    )
-    found = call_specificity(counts, ANTIGENS, receptors, OPTIONS).set_index("cell_barcode")
-    agreement = found[["n_same_receptor", "n_same_call"]].to_numpy().tolist()
-    assert agreement == [[4, 2], [4, 2], [4, 1], [0, 0]]
+@pytest.mark.parametrize("names", [["NC_1", "NC_2"], ["GIL_Flu_MP"]])
+def test_nothing_to_call_gives_tables_without_rows(names):
+    counts = make_counts({}, names)
+    counts.X = counts.X * 0
+    found = call(counts, clones=make_clones({"a": [1, 2]}))
+    assert found.cells.empty
+    assert found.clones.empty
+    assert list(found.cells.columns) == list(SPECIFICITY_COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("hla", "match", "called"),
+    [
+        ("A*02:01:01,B*07:02", [True], ["GIL_Flu_MP"]),
+        ("A*03:01", [True], ["KLG_CMV"]),
+        ("B*07:02", [], []),
+        (None, [pd.NA, pd.NA], ["GIL_Flu_MP", "KLG_CMV"]),  # not typed: counts for everybody
+    ],
+)
+def test_hla_mismatch_is_no_call(hla, match, called):
+    counts = make_counts({5: {"GIL_Flu_MP": 80}, 6: {"KLG_CMV": 80}})
+    found = call(counts, hla=hla)
+    assert found.cells["dna_barcode"].tolist() == called
+    assert found.cells["hla_match"].tolist() == match
+    assert len(found.cells) + len(found.mismatched) == 2
+    assert len(call(counts, hla=hla, hla_mismatch="keep").cells) == 2
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 999))
 def test_order_of_cells_and_antigens_does_not_matter(seed):
     rng = np.random.default_rng(seed)
-    counts = _counts({i: {"GIL_Flu_MP": int(n)} for i, n in enumerate(rng.poisson(20, size=30))})
+    counts = make_counts(
+        {i: {"GIL_Flu_MP": int(n)} for i, n in enumerate(rng.poisson(20, size=30))}
+    )
+    clones = make_clones({"a": [0, 1, 2], "b": [3, 4]})
     shuffled = counts[rng.permutation(N_CELLS), rng.permutation(len(ANTIGENS))]
-    expected = call_specificity(counts, ANTIGENS, None, OPTIONS)
-    found = call_specificity(shuffled, ANTIGENS.sample(frac=1, random_state=rng), None, OPTIONS)
-    pd.testing.assert_frame_equal(found, expected)
-    assert len(found) > 0
+    expected = call(counts, clones=clones)
+    found = call(
+        shuffled,
+        antigens=ANTIGENS.sample(frac=1, random_state=rng),
+        clones=clones.sample(frac=1, random_state=rng),
+    )
+    pd.testing.assert_frame_equal(found.cells, expected.cells)
+    pd.testing.assert_frame_equal(found.clones, expected.clones)
+    assert len(found.cells) > 0
 
 
 def test_background_does_not_see_the_cells_that_bind():
@@ -197,64 +178,10 @@ def test_background_does_not_see_the_cells_that_bind():
 @pytest.mark.parametrize("n_umi", [20, 150])
 def test_binding_cells_are_called_however_many_they_are(frac_binding, n_umi):
     n = int(frac_binding * N_CELLS)
-    counts = _counts({i: {"GIL_Flu_MP": n_umi} for i in range(n)})
-    assert len(call_specificity(counts, ANTIGENS, None, OPTIONS)) == n
+    assert len(call(make_counts({i: {"GIL_Flu_MP": n_umi} for i in range(n)})).cells) == n
 
 
 def test_background_of_an_unseen_dna_barcode_is_defined():
     tail = fit_background(np.zeros((50, 1))).upper_tail(np.array([[0.0], [1.0], [10.0]]))
     assert tail[0, 0] == 1
     assert 0 <= tail[2, 0] < tail[1, 0] < 0.01
-
-
-@pytest.fixture(scope="module")
-def library(shared_data):
-    """One donor, 1,000 cells, 44 dextramers and 6 negative controls."""
-    from hiaim_sc.ingest import read_contigs, read_matrix
-    from hiaim_sc.tcr import call_receptors
-
-    folder = shared_data / "real_dextramer"
-    files = folder / "libraries" / "donor_v"
-    antigens = pd.read_csv(folder / "antigens.tsv", sep="\t")
-    matrix = read_matrix(files / "filtered_feature_bc_matrix.h5", None)
-    position = [list(matrix.symbols).index(name) for name in antigens["dna_barcode"]]
-    counts = AnnData(
-        sparse.csr_matrix(matrix.counts[:, position]),
-        obs=pd.DataFrame(index=matrix.cell_barcodes),
-        var=pd.DataFrame(index=antigens["dna_barcode"].to_numpy()),
-    )
-    contigs = read_contigs(files / "filtered_contig_annotations.csv").table
-    return counts, antigens, call_receptors(contigs, TcrOptions())
-
-
-@pytest.fixture(scope="module")
-def published(shared_data):
-    table = pd.read_csv(shared_data / "real_dextramer" / "published_binders.tsv", sep="\t")
-    return set(zip(table["cell_barcode"], table["pMHC"], strict=True))
-
-
-@pytest.mark.data
-def test_published_binders_are_found(library, published):
-    calls = set(_called(call_specificity(*library, OPTIONS)))
-    assert len(published) == 166
-    assert len(calls & published) >= 0.95 * 166
-
-
-@pytest.mark.data
-def test_other_calls_have_the_clone_behind_them(library, published):
-    calls = call_specificity(*library, OPTIONS)
-    is_new = [pair not in published for pair in _called(calls)]
-    others = calls[is_new]
-    in_clone = others[others["n_same_receptor"] >= 2]
-    agreement = in_clone["n_same_call"] / in_clone["n_same_receptor"]
-    assert len(in_clone) >= 40
-    assert (agreement > 0.5).mean() >= 0.9
-    assert (others["dna_barcode"] == "AVFDRKSDAK_EBNA-3B_EBV").sum() >= 32
-
-
-@pytest.mark.data
-def test_controls_hardly_ever_look_like_antigens(library):
-    counts, antigens, receptors = library
-    unmarked = antigens.assign(is_control=False)
-    calls = call_specificity(counts, unmarked, receptors, OPTIONS)
-    assert calls["dna_barcode"].str.endswith("_NC").sum() <= 0.01 * counts.n_obs

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from hiaim_sc.compare.endpoints.clonal import select_population
 from hiaim_sc.compare.endpoints.scales import Measured, as_share
 from hiaim_sc.compare.samples import Row, start_row
+from hiaim_sc.names import PAIRED_CHAINS
+from hiaim_sc.study import split_alleles
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from hiaim_sc.config import CompareOptions
 
 
@@ -33,12 +36,15 @@ class Screen:
         ``patient_id hla`` of the participants; alleles separated by commas.
     libraries
         Libraries that were stained.
+    paired_only
+        Whether only cells with both chains of a receptor were called, and so are counted.
     """
 
     specificity: pd.DataFrame
     antigens: pd.DataFrame
     hla: pd.DataFrame
     libraries: frozenset[str]
+    paired_only: bool = False
 
     def matched(self) -> dict[str, frozenset[str]]:
         """By patient the dna_barcodes of antigens that their HLA presents.
@@ -46,13 +52,14 @@ class Screen:
         Controls are left out; an antigen of no stated HLA counts for everybody.
         """
         known = self.antigens.reindex(columns=["dna_barcode", "hla", "is_control"])
+        typed = {str(row.patient_id): split_alleles(row.hla) for row in self.hla.itertuples()}
         panel = known[~known["is_control"].fillna(value=False).astype(bool)]
-        alleles = {str(row.dna_barcode): _split(row.hla) for row in panel.itertuples()}
+        alleles = {str(row.dna_barcode): split_alleles(row.hla) for row in panel.itertuples()}
         return {
-            str(row.patient_id): frozenset(
-                name for name, wanted in alleles.items() if not wanted or wanted & _split(row.hla)
+            patient_id: frozenset(
+                name for name, wanted in alleles.items() if not wanted or wanted & own
             )
-            for row in self.hla.itertuples()
+            for patient_id, own in typed.items()
         }
 
 
@@ -66,7 +73,8 @@ def measure_pmhc(
     """``pmhc_breadth`` and ``pmhc_mag`` of each sample of the tissues that were stained.
 
     Antigens with a called T cell over the antigens of the panel that the patient's HLA presents,
-    and T cells called for any of these over all T cells, both of the stained libraries. A sample
+    and T cells called for any of these over all T cells that could be: both of the stained
+    libraries, and with both chains of a receptor where only these are called. A sample
     that was not stained, or of a patient to whose HLA nothing in the panel belongs, is
     ``not_collected``.
 
@@ -85,6 +93,8 @@ def measure_pmhc(
     """
     stained = cells[cells["library_id"].isin(screen.libraries)]
     counted = stained[stained["qc_pass"] & select_population(stained, population)]
+    if screen.paired_only:
+        counted = counted[_could_be_called(counted)]
     totals = counted.groupby("sample_id").size()
     calls = screen.specificity[[*_CELL, "dna_barcode"]].merge(
         counted[[*_CELL, "sample_id"]], on=_CELL
@@ -116,17 +126,15 @@ def measure_pmhc(
     return rows
 
 
+def _could_be_called(cells: pd.DataFrame) -> pd.Series:
+    """Cells with both chains, and all cells of libraries that know no receptor."""
+    has_vdj = cells["chain_pairing"].notna().groupby(cells["library_id"]).transform("any")
+    return cells["chain_pairing"].isin(PAIRED_CHAINS) | ~has_vdj
+
+
 def _magnitude(n_called: int, n_cells: int) -> Measured:
     return Measured(n_called / n_cells, float(np.log((n_called + 0.5) / n_cells)))
 
 
 def _row(found: Measured) -> Row:
     return {"value": found.value, "value_analysed": found.analysed}
-
-
-def _split(alleles: Any) -> frozenset[str]:
-    """Alleles to two fields: ``A*02:01:01`` presents what ``A*02:01`` does."""
-    if pd.isna(alleles):
-        return frozenset()
-    names = [name.strip() for name in str(alleles).split(",")]
-    return frozenset(":".join(name.split(":")[:2]) for name in names if name)

@@ -1,0 +1,21 @@
+"""HLA alleles as tables write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+
+def split_alleles(alleles: Any) -> frozenset[str]:
+    """Alleles to two fields: ``A*02:01:01`` presents what ``A*02:01`` does.
+
+    Examples
+    --------
+    >>> sorted(split_alleles("B*07:02, A*02:01:01"))
+    ['A*02:01', 'B*07:02']
+    """
+    if pd.isna(alleles):
+        return frozenset()
+    names = [name.strip() for name in str(alleles).split(",")]
+    return frozenset(":".join(name.split(":")[:2]) for name in names if name)
