@@ -53,6 +53,17 @@ CONTIG_COLUMNS: Final = (
     "high_confidence",
 )
 
+# Why a contig is no chain of a receptor, the first that holds: the first three are dropped when
+# the file is read, the others stay, so that their cell stays in sight.
+CONTIG_REASONS: Final = (
+    "not_cell",
+    "low_confidence",
+    "bcr_locus",
+    "no_locus",
+    "not_productive",
+    "no_junction",
+)
+
 CELL_TYPES_COARSE: Final = (
     "T",
     "NK",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from hiaim_sc.names import RELEASE_TABLES
+from hiaim_sc.names import CONTIG_REASONS, RELEASE_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,10 @@ def summarise_libraries(
     -------
     ``verdict`` is pass, warn (with the reasons) or quarantined. ``n_cells_read`` counts GEX cell
     barcodes, ``n_cells_vdj`` those with contigs. Cells lost are counted per reason; a cell with two
-    reasons counts for both.
+    reasons counts for both. Contigs that are no chain of a receptor are counted by their first
+    reason, so that ``n_contigs`` is ``n_contigs_counted`` and the ``n_contigs_*`` of the reasons:
+    not a cell, low confidence and B-cell locus, which were dropped, no locus (Cell Ranger's
+    ``Multi``), not productive and no junction.
     """
     delivered = library_states[library_states["state"] != "expected"]
     rows = [
@@ -68,8 +71,7 @@ def _summarise(
         "ambient_fraction": np.nan,
         "join_rate": report.get("join_rate"),
         "n_cells_vdj": report.get("n_cells_vdj"),
-        "n_contigs": report.get("n_contigs"),
-        "n_contigs_dropped": sum((report.get("n_contigs_dropped") or {}).values()),
+        **_describe_contigs(report),
         **_describe_cells(cells),
         "doublet_threshold": limits.get("doublet_threshold"),
     }
@@ -77,6 +79,19 @@ def _summarise(
         return {**row, "verdict": "quarantined", "reason": library["reason"]}
     warnings = "; ".join(_warnings(row))
     return {**row, "verdict": "warn" if warnings else "pass", "reason": warnings}
+
+
+def _describe_contigs(report: Mapping[str, Any]) -> dict[str, Any]:
+    dropped = report.get("n_contigs_dropped") or {}
+    left_out = {**dropped, **(report.get("n_contigs_not_counted") or {})}
+    n_contigs = report.get("n_contigs")
+    return {
+        "n_contigs": n_contigs,
+        "n_contigs_dropped": sum(dropped.values()),
+        "n_contigs_counted": None if n_contigs is None else n_contigs - sum(left_out.values()),
+        **{f"n_contigs_{reason}": left_out.get(reason, 0) for reason in CONTIG_REASONS},
+        "n_bare_junctions": report.get("n_bare_junctions", 0),
+    }
 
 
 def _describe_cells(cells: pd.DataFrame | None) -> dict[str, Any]:
@@ -110,4 +125,9 @@ def _warnings(row: Mapping[str, Any]) -> list[str]:
             found.append(f"median mitochondrial share {row['pct_mt']:.1f} % (above {_HIGH_MT:g} %)")
     if join_rate is not None and join_rate < _LOW_JOIN_RATE:
         found.append(f"only {100 * join_rate:.0f} % of V(D)J cell barcodes are GEX cell barcodes")
+    if row["n_bare_junctions"]:
+        found.append(
+            f"{row['n_bare_junctions']} junctions lack their conserved residues: their cells are"
+            " never MAIT or iNKT, and of no clone of another library"
+        )
     return found

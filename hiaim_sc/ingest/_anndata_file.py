@@ -11,6 +11,7 @@ from scipy import sparse
 from hiaim_sc.errors import LibraryFaultError
 from hiaim_sc.ingest._files import open_hdf5
 from hiaim_sc.ingest.feature_matrix import GENE_EXPRESSION, FeatureMatrix
+from hiaim_sc.study.hdf5_header import refuse_old_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,11 +38,13 @@ def read_h5ad(path: Path) -> FeatureMatrix:
     Raises
     ------
     LibraryFaultError
-        When none of them does: from normalised values counts cannot be had.
+        When none of them does: from normalised values counts cannot be had. When the tables have a
+        form of AnnData before 0.8.
     """
     from anndata.io import read_elem
 
     with open_hdf5(path) as file:
+        refuse_old_tables(file, path.name)
         present = [place for place in _PLACES if place[0] in file]
         for matrix, table in present:
             if _are_counts(file[matrix]):

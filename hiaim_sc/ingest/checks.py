@@ -9,12 +9,16 @@ import numpy as np
 import pandas as pd
 
 from hiaim_sc.errors import LibraryFaultError
-from hiaim_sc.study.species import (
-    BCR_LOCI,
-    TCR_LOCI,
-    share_of_mouse_v_calls,
-    share_of_other_genes,
+from hiaim_sc.study.contig_faults import (
+    fault_of_length,
+    fault_of_receptors,
+    fault_of_repeats,
+    fault_of_samples,
+    fault_of_species,
+    find_gem_wells,
+    refuse_contigs,
 )
+from hiaim_sc.study.species import share_of_other_genes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +27,6 @@ if TYPE_CHECKING:
     from hiaim_sc.ingest.contigs import ContigTable
     from hiaim_sc.ingest.feature_matrix import FeatureMatrix
 
-_MAX_MOUSE_SHARE = 0.1
 _MAX_OTHER_GENES_SHARE = 0.5
 _CORE = re.compile(r"[ACGTN]{8,}")
 
@@ -66,30 +69,34 @@ def check_genes_human(genes: FeatureMatrix) -> None:
 
 
 def check_contigs(contigs: ContigTable, options: IngestOptions) -> None:
-    """Refuses a table that is empty, of B cells, of another species or of several libraries."""
-    table, source = contigs.table, contigs.source
-    if table.empty:
-        reason = f"{source} holds no contig: the V(D)J library failed or the file is cut short"
-        raise LibraryFaultError(reason)
-    known = table["locus"].notna()
-    share = float(table["locus"].isin(TCR_LOCI).sum() / max(known.sum(), 1))
-    if share < options.min_receptor_share:
-        bcr_share = float(table["locus"].isin(BCR_LOCI).sum() / max(known.sum(), 1))
-        what = f", {bcr_share:.0%} are of B cells (IGH, IGK, IGL)" if bcr_share else ""
-        reason = (
-            f"{source}: {share:.0%} of the contigs are of T-cell receptors{what}; at least"
-            f" {options.min_receptor_share:.0%} is needed: this is another library's file"
-        )
-        raise LibraryFaultError(reason)
-    _refuse_mouse(table["v_call"].dropna().tolist(), source)
-    repeated = table.duplicated(["cell_barcode", "contig_id"])
-    if repeated.any():
-        reason = (
-            f"{source}: {int(repeated.sum()):,} contigs stand in it twice, such as"
-            f" {table.loc[repeated, 'contig_id'].iloc[0]}: several libraries were joined into one"
-            " table; give each library its own"
-        )
-        raise LibraryFaultError(reason)
+    """Refuses a table that is empty, of B cells, of another species or of several samples."""
+    table = contigs.table
+    cells = table["cell_barcode"].dropna()
+    repeated = table["contig_id"][
+        table.duplicated(["cell_barcode", "contig_id"]) & table["is_cell"]
+    ]
+    groups = {f"column {name}": values for name, values in contigs.samples.items()}
+    refuse_contigs(
+        contigs.source,
+        [
+            fault_of_length(len(table)),
+            fault_of_receptors(_count_values(table["locus"]), options.min_receptor_share, "contigs")
+            if len(table)
+            else "",
+            fault_of_species(_count_values(table["v_call"]), "contigs"),
+            fault_of_samples(groups | {"the end of cell barcodes": _gem_wells(cells)}),
+            fault_of_repeats(len(repeated), "".join(repeated.iloc[:1])),
+        ],
+    )
+
+
+def _count_values(values: pd.Series) -> dict[str, int]:
+    return {str(value): int(n) for value, n in values.value_counts().items()}
+
+
+def _gem_wells(cells: pd.Series) -> set[str]:
+    # nearly always the first well alone, which is seen without a look at each name
+    return set() if cells.str.endswith("-1").all() else find_gem_wells(cells.unique())
 
 
 def check_join_rate(
@@ -128,17 +135,6 @@ def _join_hint(cells_vdj: Sequence[str], cells_gex: Sequence[str], options: Inge
 def _cores(cell_barcodes: Sequence[str]) -> list[str]:
     found = ((_CORE.search(name), name) for name in cell_barcodes)
     return [match.group() if match else name for match, name in found]
-
-
-def _refuse_mouse(v_calls: Sequence[str], source: str) -> None:
-    share = share_of_mouse_v_calls(v_calls)
-    if share > _MAX_MOUSE_SHARE:
-        example = next(call for call in v_calls if share_of_mouse_v_calls([call]))
-        reason = (
-            f"{source}: {share:.0%} of the V genes are mouse genes, such as {example}: contigs of"
-            " human cells are expected"
-        )
-        raise LibraryFaultError(reason)
 
 
 def _refuse_repeats(names: np.ndarray, what: str, source: str) -> None:

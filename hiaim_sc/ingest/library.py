@@ -17,7 +17,7 @@ from hiaim_sc.ingest.checks import (
     check_join_rate,
     join_rate,
 )
-from hiaim_sc.ingest.contigs import drop_contigs, read_contigs
+from hiaim_sc.ingest.contigs import count_not_counted, drop_contigs, read_contigs
 from hiaim_sc.ingest.feature_matrix import GENE_EXPRESSION, FeatureMatrix
 from hiaim_sc.ingest.matrices import read_matrix
 
@@ -170,7 +170,12 @@ def _read_receptors(
     path: Path | None, options: IngestOptions
 ) -> tuple[pd.DataFrame | None, dict[str, Any]]:
     if path is None:
-        return None, {"n_cells_vdj": 0, "n_contigs": 0, "n_contigs_dropped": {}}
+        return None, {
+            "n_cells_vdj": 0,
+            "n_contigs": 0,
+            "n_contigs_dropped": {},
+            "n_contigs_not_counted": {},
+        }
     contigs = read_contigs(path)
     check_contigs(contigs, options)
     kept, dropped = drop_contigs(contigs.table)
@@ -184,7 +189,8 @@ def _read_receptors(
         "n_cells_vdj": int(kept["cell_barcode"].nunique()),
         "n_contigs": len(contigs.table),
         "n_contigs_dropped": dropped,
-        "n_contigs_without_locus": int(kept["locus"].isna().sum()),
+        "n_contigs_not_counted": count_not_counted(kept),
+        "n_bare_junctions": contigs.n_bare_junctions,
     }
 
 

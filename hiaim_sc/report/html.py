@@ -185,6 +185,7 @@ def _place_views(release: ReportData) -> dict[str, list[views.View]]:
         "left_out": [
             views.view_library_problems(tables["libraries_qc"]),
             views.view_libraries(tables["libraries_qc"]),
+            views.view_contigs(tables["libraries_qc"]),
             views.view_missing_values(tables["endpoints"]),
             views.view_identity(tables["identity_checks"]),
         ],

@@ -71,6 +71,29 @@ def view_libraries(libraries: pd.DataFrame) -> View:
     return View(caption, heads.split(","), rows, frozenset(range(3, 9)))
 
 
+def view_contigs(libraries: pd.DataFrame) -> View:
+    """Receptor contigs of every library, and why some are no chain of a receptor."""
+    reasons = {
+        "not_cell": "Not of a cell",
+        "low_confidence": "Low confidence",
+        "bcr_locus": "Of a B cell",
+        "no_locus": "Of several loci",
+        "not_productive": "Not productive",
+        "no_junction": "Without a junction",
+    }
+    columns = ["n_contigs", "n_contigs_counted", *(f"n_contigs_{reason}" for reason in reasons)]
+    rows = [
+        [str(row["library_id"]), *(format_count(read_number(row.get(name))) for name in columns)]
+        for row in libraries.to_dict("records")
+        if read_number(row.get("n_contigs")) > 0
+    ]
+    caption = (
+        "Receptor contigs: what the libraries' files hold and what of it is a receptor's chain."
+    )
+    heads = ["Library", "Contigs", "Chains", *reasons.values()]
+    return View(caption, heads, rows, frozenset(range(1, len(heads))))
+
+
 def view_library_problems(libraries: pd.DataFrame) -> View:
     """The libraries that were left out or passed with a warning, and why."""
     rows = [

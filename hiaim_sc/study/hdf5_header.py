@@ -142,10 +142,8 @@ def read_h5ad_header(path: Path) -> MatrixHeader:
                 f" {', '.join(sorted(file)) or 'nothing'}; X, obs and var are expected"
             )
             raise LibraryFaultError(reason)
+        refuse_old_tables(file, path.name)
         matrix, var = file[place[0]], file[place[1]]
-        if not hasattr(var, "keys"):
-            reason = f"{path.name} was written by an AnnData before 0.7: write it anew"
-            raise LibraryFaultError(reason)
         shape = matrix.shape if hasattr(matrix, "shape") else matrix.attrs["shape"]
         n_cells, n_features = (int(n) for n in shape)
         index = str(var.attrs.get("_index", "_index"))
@@ -160,6 +158,18 @@ def read_h5ad_header(path: Path) -> MatrixHeader:
             symbols=_first_texts(var[index]),
             has_all_genes=False,
         )
+
+
+def refuse_old_tables(file: h5py.File, source: str) -> None:
+    """Refuse an ``.h5ad`` whose tables have a form that AnnData gave up in 0.7 or 0.8."""
+    for name in ("obs", "var"):
+        table = file.get(name)
+        if table is not None and ("__categories" in table if hasattr(table, "keys") else True):
+            reason = (
+                f"{source} was written by an AnnData before 0.8 (see its {name}), whose form is given"
+                " up: read it with that version and write it anew with a current one"
+            )
+            raise LibraryFaultError(reason)
 
 
 def _count_column(column: h5py.Group | h5py.Dataset) -> dict[str, int]:

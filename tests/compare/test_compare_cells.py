@@ -7,7 +7,7 @@ import pytest
 
 from hiaim_sc.compare import build_cells, count_sex_genes, label_specificity, summarise_libraries
 from hiaim_sc.config import TcrOptions
-from hiaim_sc.names import RELEASE_TABLES
+from hiaim_sc.names import CONTIG_REASONS, RELEASE_TABLES
 
 LAYOUT = pd.DataFrame(
     {
@@ -191,6 +191,21 @@ def test_a_library_is_counted(cell_qc):
     assert row[counts].tolist() == [200, 150, 50, 50, 0]
     assert row[["median_counts", "median_genes", "pct_mt"]].tolist() == [1000, 500, 2.0]
     assert (row["verdict"], row["reason"]) == ("pass", "")
+
+
+def test_contigs_add_up_over_their_reasons(cell_qc):
+    report = {
+        "n_contigs": 20,
+        "n_contigs_dropped": {"not_cell": 3, "low_confidence": 2, "bcr_locus": 0},
+        "n_contigs_not_counted": {"no_locus": 1, "not_productive": 4, "no_junction": 0},
+    }
+    row = summarise(many(cell_qc, 150, 0), report)
+    assert (row["n_contigs_dropped"], row["n_contigs_counted"]) == (5, 10)
+    reasons = [f"n_contigs_{reason}" for reason in CONTIG_REASONS]
+    assert row[reasons].tolist() == [3, 2, 0, 1, 4, 0]
+    assert row["reason"] == ""
+    bare = summarise(many(cell_qc, 150, 0), report | {"n_bare_junctions": 7})
+    assert bare["reason"].startswith("7 junctions lack their conserved residues")
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_join_rate_is_of_vdj_cells_and_the_limit_is_inclusive(complete, write_co
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"chain": "IGH"}, r"0% of the contigs are of T-cell receptors, 100% are of B cells"),
+        ({"chain": "IGH"}, r"0% of its contigs are of T-cell receptors, 100% are of B cells"),
         ({"v_gene": "TRBV13-2"}, "mouse genes, such as TRBV13-2"),
         ({"v_gene": "Trbv5", "chain": "Trb"}, "mouse genes, such as Trbv5"),
         ({"is_cell": "false"}, "none of its 3 contigs is of a cell"),
