@@ -166,7 +166,7 @@ def refuse_old_tables(file: h5py.File, source: str) -> None:
         table = file.get(name)
         if table is not None and ("__categories" in table if hasattr(table, "keys") else True):
             reason = (
-                f"{source} was written by an AnnData before 0.8 (see its {name}), whose form is given"
+                f"{source} was written by an AnnData before 0.8 (see its {name}), in a form given"
                 " up: read it with that version and write it anew with a current one"
             )
             raise LibraryFaultError(reason)
