@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     type IntArray = npt.NDArray[np.int64]
     type BoolArray = npt.NDArray[np.bool_]
 
+# Above this not every whole number is a float, and sums of counts would lose some.
+_LARGEST_TOTAL = 2**53
+
 
 def clone_counts(values: npt.ArrayLike, name: str = "x") -> IntArray:
     """One-dimensional array of counts, as given (zeros kept)."""
@@ -37,7 +40,17 @@ def count_array(values: npt.ArrayLike, name: str) -> IntArray:
     if (numbers != np.floor(numbers)).any():
         message = f"{name} has counts that are no whole numbers"
         raise ValueError(message)
+    if numbers.sum() > _LARGEST_TOTAL:
+        message = f"the sum of {name} is more than {_LARGEST_TOTAL}"
+        raise ValueError(message)
     return np.asarray(values).astype(np.int64)
+
+
+def count_matrix(values: npt.ArrayLike, name: str) -> IntArray:
+    """Two-dimensional array of counts."""
+    counts = count_array(values, name)
+    _require_dimensions(counts, 2, name)
+    return counts
 
 
 def whole_number(value: float, name: str, *, at_least: int) -> int:
@@ -48,6 +61,14 @@ def whole_number(value: float, name: str, *, at_least: int) -> int:
     return int(value)
 
 
+def draw_count(n: float, name: str, rng: object, *, at_least: int) -> int:
+    """How often chance is asked, and whether it comes from a generator of numpy's."""
+    if not isinstance(rng, np.random.Generator):
+        message = f"rng must be a numpy Generator such as np.random.default_rng(1), got {rng!r}"
+        raise TypeError(message)
+    return whole_number(n, name, at_least=at_least)
+
+
 def real_vector(
     values: npt.ArrayLike, name: str, *, length: int | None = None, missing: bool = False
 ) -> FloatArray:
@@ -56,6 +77,15 @@ def real_vector(
     _require_dimensions(numbers, 1, name)
     if length is not None:
         _require_length(len(numbers), length, name)
+    return numbers
+
+
+def variance_vector(values: npt.ArrayLike, name: str, *, missing: bool = False) -> FloatArray:
+    """One-dimensional array of numbers of at least 0; NaN only where `missing` allows it."""
+    numbers = real_vector(values, name, missing=missing)
+    if (numbers < 0).any():
+        message = f"{name} has values below 0"
+        raise ValueError(message)
     return numbers
 
 
@@ -84,10 +114,16 @@ def arm_vector(arm: npt.ArrayLike, length: int) -> BoolArray:
     return numbers == 1.0
 
 
-def label_codes(labels: npt.ArrayLike, name: str, *, length: int) -> tuple[IntArray, list[Any]]:
-    """Code of each label, and the labels that the codes 0, 1, ... stand for, in sorted order."""
+def label_vector(labels: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
+    """One-dimensional array of labels of any kind."""
     values = np.asarray(labels, dtype=object)
     _require_dimensions(values, 1, name)
+    return values
+
+
+def label_codes(labels: npt.ArrayLike, name: str, *, length: int) -> tuple[IntArray, list[Any]]:
+    """Code of each label, and the labels that the codes 0, 1, ... stand for, in sorted order."""
+    values = label_vector(labels, name)
     _require_length(len(values), length, name)
     codes, levels = pd.factorize(values)
     if (codes < 0).any():
@@ -142,10 +178,13 @@ def _numeric(values: npt.ArrayLike, name: str) -> FloatArray:
     array = np.asarray(values)
     if array.dtype.kind in "biuf":
         return array.astype(np.float64)
+    message = f"{name} must be numbers"
+    # "3" is a text, and a date is no number of nanoseconds
+    if array.dtype.kind != "O" or any(isinstance(value, str | bytes) for value in array.flat):
+        raise ValueError(message)
     try:
-        return np.asarray(array.tolist(), dtype=np.float64)
+        return array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        message = f"{name} must be numbers"
         raise ValueError(message) from error
 
 

@@ -30,13 +30,15 @@ def clr(counts: npt.ArrayLike, pseudo: float = 0.5) -> FloatArray:
     ----------
     Aitchison 1982, doi:10.1111/j.2517-6161.1982.tb01195.x
     """
-    if not pseudo >= 0:
-        message = f"pseudo must be at least 0, got {pseudo!r}"
+    if not 0 <= pseudo < np.inf:
+        message = f"pseudo must be at least 0 and finite, got {pseudo!r}"
         raise ValueError(message)
     values = np.asarray(counts, dtype=np.float64) if pseudo == 0 else count_array(counts, "counts")
     if values.ndim == 0 or not np.isfinite(values).all() or (values < 0).any():
         message = "counts must be numbers of at least 0, the parts along the last axis"
         raise ValueError(message)
+    if values.size == 0:
+        return values.astype(np.float64)
     shifted = values + pseudo
     defined = (values.sum(axis=-1, keepdims=True) > 0) & (shifted > 0).all(axis=-1, keepdims=True)
     logged = np.log(np.where(defined, shifted, np.nan))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hiaim_sc.stats._arrays import count_array, real_vector
+from hiaim_sc.stats._arrays import count_matrix, real_vector, variance_vector
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -46,11 +46,13 @@ def log_cpm(
     ----------
     Robinson, McCarthy and Smyth 2010, doi:10.1093/bioinformatics/btp616.
     """
-    values = count_array(counts, "counts")
+    values = count_matrix(counts, "counts")
     size = real_vector(library_size, "library_size", length=len(values))
-    if (size <= 0).any() or not prior > 0:
-        message = "library_size and prior must be above 0"
+    if (size <= 0).any() or not 0 < prior < np.inf:
+        message = "library_size and prior must be above 0 and finite"
         raise ValueError(message)
+    if len(values) == 0:
+        return values.astype(np.float64)
     added = prior * size / size.mean()
     share = (values + added[:, None]) / (size + 2 * added)[:, None]
     return np.log2(1e6 * share)
@@ -77,7 +79,7 @@ def variance_trend(variance: npt.ArrayLike, level: npt.ArrayLike) -> FloatArray:
     """
     from statsmodels.nonparametric.smoothers_lowess import lowess
 
-    known = real_vector(variance, "variance")
+    known = variance_vector(variance, "variance")
     mean = real_vector(level, "level", length=len(known))
     varies = known > 0
     reach = float(np.ptp(mean[varies])) if varies.any() else 0.0

@@ -45,8 +45,8 @@ def shannon_entropy(x: npt.ArrayLike, base: float = math.e) -> float:
     ----------
     Shannon 1948, doi:10.1002/j.1538-7305.1948.tb01338.x
     """
-    if not base > 0 or base == 1:
-        message = f"base must be positive and not 1, got {base!r}"
+    if not 0 < base < math.inf or base == 1:
+        message = f"base must be positive, finite and not 1, got {base!r}"
         raise ValueError(message)
     counts = present_counts(x)
     if counts.size == 0:
@@ -122,7 +122,7 @@ def gini(x: npt.ArrayLike) -> float:
     s = counts.size
     if s == 0:
         return math.nan
-    ranks = np.arange(1, s + 1)
+    ranks = np.arange(1.0, s + 1)
     return float(2 * (ranks * counts).sum() / (s * counts.sum()) - (s + 1) / s)
 
 

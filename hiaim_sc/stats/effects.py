@@ -11,6 +11,7 @@ from scipy import stats
 from scipy.special import gammaln
 
 from hiaim_sc.stats._arrays import real_vector, require_confidence
+from hiaim_sc.stats.covariates import NEGLIGIBLE
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -61,7 +62,8 @@ def hedges_g(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     if min(len(x), len(y)) == 0 or nu < 2:
         return math.nan
     squares = ((x - x.mean()) ** 2).sum() + ((y - y.mean()) ** 2).sum()
-    if squares == 0:
+    # what a mean of equal values leaves behind is rounding, not spread
+    if squares <= NEGLIGIBLE**2 * ((x**2).sum() + (y**2).sum()):
         return math.nan
     correction = math.exp(gammaln(nu / 2) - gammaln((nu - 1) / 2)) / math.sqrt(nu / 2)
     return float(correction * (x.mean() - y.mean()) / math.sqrt(squares / nu))

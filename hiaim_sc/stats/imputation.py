@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import orth
 
-from hiaim_sc.stats._arrays import arm_vector, real_matrix, real_vector, stratum_codes, whole_number
+from hiaim_sc.stats._arrays import arm_vector, draw_count, real_matrix, real_vector, stratum_codes
 from hiaim_sc.stats.covariates import covariate_basis
 from hiaim_sc.stats.linear import fit_arm, t_inference
 
@@ -190,7 +190,7 @@ def _trial(
 
 def _complete(trial: _Trial, n_imputations: int, rng: np.random.Generator) -> FloatArray:
     """Outcomes with the missing ones drawn, shape (n_patients, n_imputations)."""
-    n_draws = whole_number(n_imputations, "n_imputations", at_least=2)
+    n_draws = draw_count(n_imputations, "n_imputations", rng, at_least=2)
     completed = np.repeat(trial.values[:, None], n_draws, axis=1)
     for side in (~trial.treated, trial.treated):
         values, codes = trial.values[side], trial.codes[side]

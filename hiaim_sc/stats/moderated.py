@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 
-from hiaim_sc.stats._arrays import arm_vector, real_matrix, real_vector, require_confidence
+from hiaim_sc.stats._arrays import arm_vector, real_matrix, require_confidence, variance_vector
 from hiaim_sc.stats.covariates import covariate_basis
 from hiaim_sc.stats.linear import fit_arm, t_inference
 
@@ -145,8 +145,8 @@ def squeeze_variances(variance: npt.ArrayLike, df: npt.ArrayLike) -> VariancePri
     df
         Residual degrees of freedom per feature.
     """
-    s2 = real_vector(variance, "variance", missing=True)
-    d = real_vector(np.broadcast_to(np.asarray(df, dtype=np.float64), s2.shape), "df")
+    s2 = variance_vector(variance, "variance", missing=True)
+    d = variance_vector(np.broadcast_to(np.asarray(df, dtype=np.float64), s2.shape), "df")
     known = ~np.isnan(s2) & (d > 0)
     median = float(np.median(s2[known])) if known.any() else 0.0
     if known.sum() < 2 or median <= 0:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hiaim_sc.stats._arrays import arm_vector, real_matrix, real_vector, stratum_codes, whole_number
+from hiaim_sc.stats._arrays import arm_vector, draw_count, real_matrix, real_vector, stratum_codes
 from hiaim_sc.stats.arrangements import arrange
 from hiaim_sc.stats.covariates import covariate_basis, residuals
 from hiaim_sc.stats.linear import ALIAS_TOLERANCE
@@ -195,7 +195,7 @@ def _run(
     keys = values if baseline is None else np.hstack([values, baseline])
     order = np.lexsort((*np.nan_to_num(keys, nan=np.inf).T, codes))
     values, treated, codes = values[order], treated[order], codes[order]
-    arrangements = arrange(treated, codes, whole_number(n_draws, "n_draws", at_least=1), rng)
+    arrangements = arrange(treated, codes, draw_count(n_draws, "n_draws", rng, at_least=1), rng)
     before = None if baseline is None else baseline[order]
     return arrangements, _statistics(arrangements.arms, values, before, codes)
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import f, ncf
 
-from hiaim_sc.stats._arrays import real_vector
+from hiaim_sc.stats._arrays import real_vector, whole_number
 from hiaim_sc.stats.covariates import covariate_basis, residuals
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def blinded_spread(
     return BlindedSpread(
         sd=float(values.std(ddof=1)) if len(values) > 1 else float("nan"),
         residual_sd=float(np.sqrt(left @ left / df)) if df > 0 else float("nan"),
-        n_covariates=basis.shape[1] - 1,
+        n_covariates=max(basis.shape[1] - 1, 0),
         n=len(values),
     )
 
@@ -105,6 +105,9 @@ def detectable_effect(
     if not 0 < alpha < power < 1:
         message = f"alpha must lie between 0 and power, power below 1; got {alpha!r} and {power!r}"
         raise ValueError(message)
+    numbers = {"n_reference": n_reference, "n_treated": n_treated, "n_covariates": n_covariates}
+    for name, number in numbers.items():
+        whole_number(number, name, at_least=0)
     df = n_reference + n_treated - 2 - n_covariates
     if min(n_reference, n_treated) < 2 or df < 1:
         return float("nan")

@@ -18,13 +18,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammaln, xlogy
 
-from hiaim_sc.stats._arrays import clone_counts, present_counts, whole_number
+from hiaim_sc.stats._arrays import clone_counts, draw_count, present_counts, whole_number
 from hiaim_sc.stats.diversity import coverage
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from hiaim_sc.stats._arrays import BoolArray, FloatArray, IntArray
+
+# From here on the series of Stirling's formula has all digits.
+_STIRLING = 20.0
 
 
 def rarefied_richness(x: npt.ArrayLike, m: int) -> float:
@@ -63,6 +66,8 @@ def rarefied_expanded_clones(x: npt.ArrayLike, m: int, c: int) -> float:
     sizes, n_clones, n = _sizes(x)
     if depth > n:
         return math.nan
+    if least > depth:
+        return 0.0
     below = _probabilities(sizes, np.arange(least), n, depth).sum(axis=1)
     return float((n_clones * np.where(_never(sizes, depth, least), 0.0, 1.0 - below)).sum())
 
@@ -85,6 +90,8 @@ def rarefied_expanded_fraction(x: npt.ArrayLike, m: int, c: int) -> float:
     sizes, n_clones, n = _sizes(x)
     if depth > n or depth == 0:
         return math.nan
+    if least > depth:
+        return 0.0
     below = np.arange(least)
     expected = depth * sizes / n
     unexpanded = (below * _probabilities(sizes, below, n, depth)).sum(axis=1)
@@ -166,7 +173,7 @@ def subsample_counts(
     """
     counts = clone_counts(x)
     depth = whole_number(m, "m", at_least=0)
-    draws = whole_number(n_draws, "n_draws", at_least=0)
+    draws = draw_count(n_draws, "n_draws", rng, at_least=0)
     if depth > counts.sum():
         message = f"m is {depth}, but x has only {counts.sum()} cells"
         raise ValueError(message)
@@ -185,12 +192,28 @@ def _sizes(x: npt.ArrayLike) -> tuple[IntArray, IntArray, int]:
 
 
 def _probabilities(sizes: IntArray, cells: IntArray, n: int, m: int) -> FloatArray:
-    """P(X = j) for each size (rows) and each j of `cells` (columns)."""
-    size, j = sizes[:, None], cells[None, :]
-    return np.exp(_log_choose(size, j) + _log_choose(n - size, m - j) - _log_choose(n, m))
+    r"""P(X = j) for each size (rows) and each j of `cells` (columns).
+
+    With a the smaller and b the larger of the clone's size and m: :math:`\binom{a}{j}\, b_{(j)}
+    (n - b)_{(a - j)} / n_{(a)}`, the falling factorials as sums of few terms even in samples of
+    10^8 cells, where differences of logarithms of factorials keep six digits.
+    """
+    size, j = sizes[:, None].astype(np.float64), cells[None, :].astype(np.float64)
+    a, b = np.minimum(size, m), np.maximum(size, m)
+    chosen = _log_falling(a, j) - gammaln(j + 1)
+    whole = _log_falling(np.full_like(a, n), a)
+    return np.exp(chosen + _log_falling(b, j) + _log_falling(n - b, a - j) - whole)
 
 
-def _log_choose(n: npt.ArrayLike, k: npt.ArrayLike) -> FloatArray:
-    """Logarithm of the binomial coefficient; minus infinity unless 0 <= k <= n."""
-    top, bottom = np.asarray(n, dtype=np.float64), np.asarray(k, dtype=np.float64)
-    return gammaln(top + 1) - gammaln(bottom + 1) - gammaln(top - bottom + 1)
+def _log_falling(n: FloatArray, k: FloatArray) -> FloatArray:
+    """Logarithm of n (n - 1) ... (n - k + 1); minus infinity where k is larger than n."""
+    high, low = n + 1, n - k + 1
+    enough = np.maximum(low, _STIRLING)
+    far = k * (np.log(high) - 1) + (enough - 0.5) * np.log1p(k / enough)
+    far = far + _stirling(np.maximum(high, _STIRLING)) - _stirling(enough)
+    return np.where(low >= _STIRLING, far, gammaln(high) - gammaln(np.maximum(low, 0)))
+
+
+def _stirling(z: FloatArray) -> FloatArray:
+    """What Stirling's formula leaves of the logarithm of the gamma function."""
+    return 1 / (12 * z) - 1 / (360 * z**3) + 1 / (1260 * z**5)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import xlogy
 
-from hiaim_sc.stats._arrays import label_codes
+from hiaim_sc.stats._arrays import label_codes, label_vector
 from hiaim_sc.stats.diversity import gini
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def pairwise_migration(
     clone, cluster, location
         A label per cell.
     """
-    cell_clones = np.asarray(clone, dtype=object)
+    cell_clones = label_vector(clone, "clone")
     codes, clusters = label_codes(cluster, "cluster", length=len(cell_clones))
     place_codes, places = label_codes(location, "location", length=len(cell_clones))
     clone_codes, clones = label_codes(cell_clones, "clone", length=len(cell_clones))
@@ -136,7 +136,7 @@ def _tabulate(
     clone: npt.ArrayLike, label: npt.ArrayLike, name: str
 ) -> tuple[npt.NDArray[Any], list[Any], FloatArray]:
     """The clones as an array, the sorted labels, and the cells per clone (rows) and label."""
-    clones = np.asarray(clone, dtype=object)
+    clones = label_vector(clone, "clone")
     rows, n_rows = label_codes(clones, "clone", length=len(clones))
     columns, levels = label_codes(label, name, length=len(clones))
     table = np.zeros((len(n_rows), len(levels)))

@@ -85,6 +85,36 @@ def test_equals_the_mean_over_all_subsamples(x, m, c):
     assert rarefied_shannon(x, m) == pytest.approx(entropy, abs=1e-12)
 
 
+@given(st.integers(1, 150), st.data())
+def test_probabilities_are_those_of_binomial_coefficients(n, data):
+    """Sizes around the one from which on factorials are Stirling's series."""
+    size, m = data.draw(st.integers(1, n)), data.draw(st.integers(1, n))
+    ways = [math.comb(size, j) * math.comb(n - size, m - j) for j in range(min(4, m + 1))]
+    x = [size] + [1] * (n - size)
+    alone = m / n * (n - size) if size > 1 else m / n * n
+    for c in range(1, min(4, m + 1)):
+        expected = 1 - sum(ways[:c]) / math.comb(n, m)
+        others = alone if c == 1 and size > 1 else alone - m / n if c == 1 else 0.0
+        assert rarefied_expanded_clones(x, m, c) == pytest.approx(
+            expected + others, rel=1e-10, abs=1e-10
+        )
+
+
+def test_no_digits_are_lost_in_samples_of_a_hundred_million_cells():
+    """A clone of one cell is among m of n with probability m / n; one of 10^7 cells always is."""
+    x = [10_000_000] * 20 + [1] * 1000
+    n, m = sum(x), 1_000_000
+    assert rarefied_richness(x, m) == pytest.approx(20 + 1000 * m / n, rel=1e-11)
+    assert rarefied_expanded_fraction(x, m, 2) == pytest.approx(1 - 1000 / n, rel=1e-11)
+    assert rarefied_richness(x, 2) == pytest.approx(2 - simpson_unbiased(x), rel=1e-11)
+
+
+def test_more_cells_than_the_depth_are_never_reached_whatever_their_number():
+    assert rarefied_expanded_clones(FOUR, 5, 10**12) == 0
+    assert rarefied_expanded_fraction(FOUR, 5, 10**12) == 0
+    assert math.isnan(rarefied_expanded_clones(FOUR, 21, 10**12))
+
+
 def test_richness_of_two_cells_is_two_minus_simpson():
     assert rarefied_richness(FIVE, 2) == pytest.approx(2 - simpson_unbiased(FIVE))
 
