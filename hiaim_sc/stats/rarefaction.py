@@ -147,7 +147,7 @@ def rarefied_coverage(x: npt.ArrayLike, m: int) -> float:
         return math.nan
     if depth == n:
         return coverage(x)
-    unseen = np.exp(_log_choose(n - sizes, depth) - _log_choose(n - 1, depth))
+    unseen = _probabilities(sizes - 1, np.zeros(1, np.int64), n - 1, depth)[:, 0]
     return float(1.0 - (n_clones * sizes * unseen).sum() / n)
 
 
