@@ -16,6 +16,7 @@ from flows._cli_options import (
     StudyFolder,
     faults_reported,
 )
+from flows._cli_screens import count_dna_barcodes
 from hiaim_sc.errors import Fault, UserInputError
 
 app = typer.Typer(
@@ -254,3 +255,6 @@ def simulate(  # noqa: PLR0913  one parameter per option of the command
         chosen = read_settings(settings, overrides)
         simulate_cohort(chosen, progress=progress.counter("simulating libraries"))
     typer.echo(f"study: {chosen.out}\ntruth: {chosen.truth}")
+
+
+app.command("count-dna-barcodes")(count_dna_barcodes)

@@ -11,6 +11,7 @@ from hiaim_sc.config.base import (
 )
 from hiaim_sc.config.options import (
     AnnotateOptions,
+    BulkOptions,
     CompareOptions,
     DatabaseOptions,
     DnaBarcodeOptions,
@@ -28,6 +29,7 @@ from hiaim_sc.config.plan import (
     RegisteredPrimary,
     Setting,
 )
+from hiaim_sc.config.read_layout import ReadLayout
 from hiaim_sc.config.study import (
     Design,
     StudyConfig,
@@ -36,6 +38,7 @@ from hiaim_sc.config.study import (
 __all__ = [
     "AnalysisPlan",
     "AnnotateOptions",
+    "BulkOptions",
     "CompareOptions",
     "DatabaseOptions",
     "Design",
@@ -50,6 +53,7 @@ __all__ = [
     "Name",
     "Options",
     "QcOptions",
+    "ReadLayout",
     "RegisteredPrimary",
     "Setting",
     "StudyConfig",

@@ -112,6 +112,27 @@ class DnaBarcodeOptions(Model):
     max_second: Fraction = Field(0.25, description="... and that may hold another antigen.")
 
 
+class BulkOptions(Model):
+    """Bulk screens with DNA-barcoded pMHC multimers. Only the first three move a response."""
+
+    collapse_n12: bool = Field(
+        default=False,
+        description="Take N12 together that one wrong base explains; published: as they are.",
+    )
+    dispersion: float = Field(0.1, gt=0, description="Of the exact test; fixed.")
+    max_fdr: float = Field(0.001, gt=0, lt=1, description="A response is below, with log2 FC > 0.")
+    min_log2_fc: float = Field(2.0, ge=0, description="A response with less is flagged.")
+    min_count_fraction: Fraction = Field(
+        0.001, description="A response with a smaller share of its sample's molecules is flagged."
+    )
+    min_input_count: float = Field(
+        10.0, ge=0, description="Fewer molecules in the mean input: flagged."
+    )
+    min_saturation: Fraction = Field(
+        0.3, description="A sample whose reads found new molecules more often is flagged."
+    )
+
+
 class IntegrateOptions(Model):
     """Features, embedding and clusters."""
 
@@ -194,6 +215,7 @@ class Options(Model):
     tcr: TcrOptions = TcrOptions()
     databases: DatabaseOptions = DatabaseOptions()
     dna_barcodes: DnaBarcodeOptions = DnaBarcodeOptions()
+    bulk: BulkOptions = BulkOptions()
     integrate: IntegrateOptions = IntegrateOptions()
     annotate: AnnotateOptions = AnnotateOptions()
     identity: IdentityOptions = IdentityOptions()

@@ -1,5 +1,13 @@
-"""DNA-barcoded pMHC multimers: which antigen a cell's receptor binds."""
+"""DNA-barcoded pMHC multimers: which antigen a cell's receptor binds, and bulk screens."""
 
+from hiaim_sc.dna_barcodes.bulk import (
+    COUNT_COLUMNS,
+    OUTCOMES,
+    ScreenCounts,
+    barcode_enrichment,
+    count_screen,
+    least_detectable_fold,
+)
 from hiaim_sc.dna_barcodes.clones import CLONE_LABELS, majority_p_value
 from hiaim_sc.dna_barcodes.panel import match_hla
 from hiaim_sc.dna_barcodes.quality import ANTIGENS_QC_COLUMNS, assess_antigens
@@ -23,16 +31,22 @@ __all__ = [
     "BACKGROUND_COLUMNS",
     "CLONE_LABELS",
     "CLONE_SPECIFICITY_COLUMNS",
+    "COUNT_COLUMNS",
     "HELD_COLUMNS",
+    "OUTCOMES",
     "SPECIFICITY_COLUMNS",
     "STAINED_COLUMNS",
+    "ScreenCounts",
     "Specificity",
     "Staining",
     "assess_antigens",
+    "barcode_enrichment",
     "beam_score",
     "call_specificity",
     "corrected_score",
+    "count_screen",
     "excess_share",
+    "least_detectable_fold",
     "majority_p_value",
     "match_hla",
     "measure_staining",

@@ -26,7 +26,9 @@ from hiaim_sc.stats.diversity import (
     simpson_unbiased,
 )
 from hiaim_sc.stats.effects import HodgesLehmann, hedges_g, hodges_lehmann
+from hiaim_sc.stats.exact_counts import CountComparison, exact_count_test
 from hiaim_sc.stats.imputation import MultipleImputation, multiple_imputation, tipping_point
+from hiaim_sc.stats.library_factors import tmm_factors
 from hiaim_sc.stats.linear import Ancova, Estimability, ancova, estimable
 from hiaim_sc.stats.mixed import ConstrainedLda, constrained_lda
 from hiaim_sc.stats.moderated import ModeratedT, VariancePrior, moderated_t, squeeze_variances
@@ -65,6 +67,7 @@ __all__ = [
     "BlindedSpread",
     "CloneChange",
     "ConstrainedLda",
+    "CountComparison",
     "Estimability",
     "FisherChange",
     "HodgesLehmann",
@@ -92,6 +95,7 @@ __all__ = [
     "detection_limit",
     "empirical_logit",
     "estimable",
+    "exact_count_test",
     "fisher_clone_test",
     "frequency_overlap",
     "gini",
@@ -126,6 +130,7 @@ __all__ = [
     "subsample_counts",
     "tipping_point",
     "tissue_preference",
+    "tmm_factors",
     "top_fraction",
     "variance_trend",
     "weighted_jaccard",

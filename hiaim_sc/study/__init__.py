@@ -16,13 +16,17 @@ from hiaim_sc.study.plan import (
     require_frozen_plan,
 )
 from hiaim_sc.study.pooling import place_cells, pool_tables
+from hiaim_sc.study.read_layouts import packaged_layouts, read_layout
 from hiaim_sc.study.study import LibraryFiles, Study
+from hiaim_sc.study.tag_files import ScreenTags, TagSet, read_tags
 
 __all__ = [
     "FrozenPlan",
     "LibraryFiles",
     "PlanChange",
+    "ScreenTags",
     "Study",
+    "TagSet",
     "changes_since",
     "check_design",
     "check_files",
@@ -30,12 +34,15 @@ __all__ = [
     "freeze_plan",
     "hash_plan",
     "inspect_library",
+    "packaged_layouts",
     "place_cells",
     "plan_of",
     "pool_tables",
     "read_allocation",
     "read_frozen_plan",
+    "read_layout",
     "read_study",
+    "read_tags",
     "require_frozen_plan",
     "split_alleles",
 ]
