@@ -65,7 +65,9 @@ class FastqFile:
         self.size = path.stat().st_size
         is_gzipped = self._raw.read(2) == GZIP_MAGIC
         self._raw.seek(0)
-        self._file: Any = igzip.open(self._raw) if is_gzipped else self._raw
+        self._file: Any = self._raw
+        if is_gzipped:
+            self._file = igzip.open(self._raw)  # type: ignore[no-untyped-call]
         self._text: Text = np.empty(block, dtype=np.uint8)
         self._spans = np.empty((_MOST_RECORDS, 4), dtype=np.int64)
         self._n_filled = self._n_used = self._n_read = 0

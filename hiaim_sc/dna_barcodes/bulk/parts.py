@@ -86,7 +86,8 @@ def _count(bits: np.uint64) -> np.int64:
 @njit(cache=True)
 def _closest(found: np.uint64, unread: np.uint64, words: np.ndarray, most: int) -> int:
     """The one word with the fewest mismatches, at most so many; NONE, or TIE where two have."""
-    least, place = most + 1, NONE
+    place = NONE
+    least: int | np.int64 = most + 1
     for i in range(len(words)):
         differing = _count(_differences(found, words[i]) | unread)
         if differing < least:
