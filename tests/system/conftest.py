@@ -37,7 +37,7 @@ class CommandLine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=560,
+            timeout=900,
         )
         return Finished(done.returncode, done.stdout, done.stderr)
 

@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 import pytest
 import yaml
-
-from tests.system._slurm import ask, one_node_cluster
+from slurm_node import ask, one_node_cluster
 
 pytestmark = [pytest.mark.slow]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from private_postgres import private_database
 
 from flows._server import free_port, local_server
-from tests.system._postgres import private_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
@@ -49,7 +49,9 @@ def test_a_run_records_every_task_run(server, simulate, hiaim, tmp_path):
     hiaim.environment.update(PREFECT_API_URL=server, PREFECT_API_AUTH_STRING=PASSWORD)
     release = hiaim.release(study, "--workers", 2)
     tasks = json.loads((Path(release) / "manifest.json").read_text())["tasks"]
-    with httpx.Client(base_url=server, auth=tuple(PASSWORD.split(":")), trust_env=False) as client:
+    with httpx.Client(
+        base_url=server, auth=tuple(PASSWORD.split(":")), trust_env=False, timeout=60
+    ) as client:
         token = client.get("/csrf-token", params={"client": "tests"}).json()["token"]
         headers = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "tests"}
         done = {"task_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
@@ -60,7 +62,7 @@ def test_a_run_records_every_task_run(server, simulate, hiaim, tmp_path):
 
 
 def test_without_the_password_nothing_but_health_is_told(server):
-    with httpx.Client(base_url=server.removesuffix("/api"), trust_env=False) as client:
+    with httpx.Client(base_url=server.removesuffix("/api"), trust_env=False, timeout=60) as client:
         paths = client.get("/openapi.json").json()["paths"]
         told = set()
         for path, methods in paths.items():

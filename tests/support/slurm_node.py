@@ -91,8 +91,13 @@ def _start_munge(folder: Path, daemons: list[subprocess.Popen[bytes]]) -> None:
     key.chmod(0o400)
     names = {"socket": "socket", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
     options = [f"--{option}={folder / name}" for option, name in names.items()]
+    out = (folder / "out").open("wb")
     daemons.append(
-        subprocess.Popen(["munged", "--foreground", "--force", f"--key-file={key}", *options])
+        subprocess.Popen(
+            ["munged", "--foreground", "--force", f"--key-file={key}", *options],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
     )
     deadline = time.monotonic() + 30
     while not (folder / "socket").exists():
