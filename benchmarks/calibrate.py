@@ -168,27 +168,47 @@ def run_cohorts(asked: argparse.Namespace) -> None:
     """Measure all cohorts; what is known so far is on disk after each."""
     kinds = [(True, seed) for seed in range(1, asked.planted + 1)]
     kinds += [(False, seed) for seed in range(1, asked.null + 1)]
-    cohorts: list[Cohort] = []
+    cohorts = _known_cohorts(asked) if asked.resume else []
+    known = {(cohort.planted, cohort.seed) for cohort in cohorts}
     with ProcessPoolExecutor(asked.workers) as pool:
         futures = [
             pool.submit(
                 measure_cohort, seed, planted=planted, patients=asked.patients, cells=asked.cells
             )
             for planted, seed in kinds
+            if (planted, seed) not in known
         ]
-        for done in as_completed(futures):
-            cohorts.append(done.result())
-            cohorts.sort(key=lambda cohort: (not cohort.planted, cohort.seed))
-            size = {"patients": asked.patients, "cells": asked.cells}
-            found = {**size, "cohorts": [asdict(cohort) for cohort in cohorts]}
-            asked.data.write_text(json.dumps(found, indent=0), encoding="utf-8")
-            print(f"{len(cohorts)} of {len(futures)} cohorts", file=sys.stderr, flush=True)
+        try:
+            for done in as_completed(futures):
+                cohorts.append(done.result())
+                _write_cohorts(cohorts, asked)
+                print(f"{len(cohorts)} of {len(kinds)} cohorts", file=sys.stderr, flush=True)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _known_cohorts(asked: argparse.Namespace) -> list[Cohort]:
+    if not asked.data.is_file():
+        return []
+    known = json.loads(asked.data.read_text(encoding="utf-8"))
+    if (known["patients"], known["cells"]) != (asked.patients, asked.cells):
+        sys.exit(f"{asked.data} holds cohorts of another size: go on without --resume")
+    return [Cohort(**cohort) for cohort in known["cohorts"]]
+
+
+def _write_cohorts(cohorts: list[Cohort], asked: argparse.Namespace) -> None:
+    cohorts.sort(key=lambda cohort: (not cohort.planted, cohort.seed))
+    size = {"patients": asked.patients, "cells": asked.cells}
+    found = {**size, "cohorts": [asdict(cohort) for cohort in cohorts]}
+    asked.data.write_text(json.dumps(found, indent=0), encoding="utf-8")
 
 
 def main() -> None:
     """Measure and write docs/calibration.md; either part can be measured alone."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=("cohorts", "levels"), help="keep the other part's data")
+    parser.add_argument("--resume", action="store_true", help="keep the cohorts already measured")
     parser.add_argument("--planted", type=int, default=20, help="cohorts with an effect")
     parser.add_argument("--null", type=int, default=40, help="cohorts without")
     parser.add_argument("--patients", type=int, default=16)
