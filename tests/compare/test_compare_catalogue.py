@@ -9,7 +9,7 @@ import pytest
 from hiaim_sc.compare import Screen, locate_samples, measure_endpoints
 from hiaim_sc.compare.endpoints import CHANGES, WITH_BLOOD
 from hiaim_sc.compare.endpoints.diversity import average_inequality, effective_clones
-from hiaim_sc.compare.endpoints.scales import as_mean_number, as_mean_share
+from hiaim_sc.compare.endpoints.scales import as_mean_number, as_mean_share, as_share
 from hiaim_sc.compare.endpoints.tissues import unseen_share
 from hiaim_sc.config import CompareOptions, Design
 from hiaim_sc.names import ENDPOINTS, FAMILIES
@@ -279,3 +279,13 @@ def test_gini_of_subsamples_of_few_clones_is_the_mean_of_each():
     drawn = subsample_counts(counts.to_numpy(), 20, n_draws=4000, rng=np.random.default_rng(3))
     each = np.array([gini(row) for row in drawn])
     assert found.gini == pytest.approx(each.mean(), abs=4 * each.std() / 20)
+
+
+@pytest.mark.parametrize(
+    ("share", "cells"), [(-2.2e-16, 0), (0.0, 0), (0.25, 25), (1 + 2.2e-16, 100)]
+)
+def test_a_share_that_rounding_left_outside_is_none_or_all(share, cells):
+    """1 - sum(p) of all clones seen in blood is not 0 in floating point."""
+    found = as_share(share, 100)
+    assert found.value == cells / 100
+    assert found.analysed == pytest.approx(np.log((cells + 0.5) / (100 - cells + 0.5)))

@@ -33,7 +33,9 @@ def as_number(value: float) -> Measured:
 
 def as_share(value: float, n_cells: int) -> Measured:
     """A share of so many cells, analysed as the logit with half counts."""
-    return Measured(value, float(empirical_logit(min(value * n_cells, n_cells), n_cells)))
+    # a sum of probabilities ends a rounding error outside
+    share = min(max(value, 0.0), 1.0)
+    return Measured(share, float(empirical_logit(share * n_cells, n_cells)))
 
 
 def as_mean_number(drawn: np.ndarray) -> Measured:
