@@ -7,6 +7,7 @@ The rules and the words are scirpy's (`index_chains`, `chain_qc`), computed here
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
 
 VJ_LOCI: Final = ("TRA", "TRG", "IGK", "IGL")
 VDJ_LOCI: Final = ("TRB", "TRD", "IGH")
+_LOCI: Final = (*VJ_LOCI, *VDJ_LOCI)
+_ARMS: Final = ("VJ", "VDJ")
 SLOTS: Final = ("VJ_1", "VJ_2", "VDJ_1", "VDJ_2")
 _TEXTS: Final = ("locus", "v_call", "j_call", "c_call", "junction", "junction_aa")
+_CALLS: Final = ("v_call", "j_call", "c_call")
+_RANKED_BY: Final = ("umi_count", "consensus_count", "junction", "junction_aa", "contig_id")
 _COUNTS: Final = ("umi_count", "consensus_count")
 RECEPTOR_COLUMNS: Final = (
     "cell_barcode",
@@ -56,73 +61,104 @@ def call_receptors(contigs: pd.DataFrame, options: TcrOptions) -> pd.DataFrame:
         slot are missing, its counts 0. `invariant` is ``MAIT``, ``iNKT`` or empty. Gene calls are
         the first call without its allele.
     """
-    chains = _rank_chains(_countable_chains(contigs, options.min_umis))
-    cells = pd.Index(np.sort(contigs["cell_barcode"].astype(str).unique()), name="cell_barcode")
-    columns: dict[str, np.ndarray | pd.Series] = {
-        f"n_{arm}": _count_per_cell(chains[chains["arm"] == arm], cells) for arm in ("VJ", "VDJ")
-    }
+    cell, names = pd.factorize(contigs["cell_barcode"].astype("str"), sort=True)
+    chains = _rank_chains(contigs, cell, options.min_umis)
+    texts = {name: contigs[name].astype("str") for name in _TEXTS}
+    texts |= {name: first_call(texts[name]) for name in _CALLS}
+    columns: dict[str, object] = {"cell_barcode": names}
+    for arm in _ARMS:
+        columns[f"n_{arm}"] = np.bincount(chains.cell[chains.arm == arm], minlength=len(names))
     for slot in SLOTS:
-        columns |= _fill_slot(chains, slot, cells)
-    receptors = pd.DataFrame(columns, index=cells).reset_index()
-    receptors = receptors.assign(**_classify(receptors))
+        row = chains.fill(slot, len(names))
+        for name, values in texts.items():
+            columns[f"{slot}_{name}"] = pd.Series(values.array.take(row, allow_fill=True))
+        for name in _COUNTS:
+            columns[f"{slot}_{name}"] = np.append(contigs[name].to_numpy(np.int64), 0)[row]
+    receptors = pd.DataFrame(columns)
+    receptors = receptors.assign(**_classify(receptors, chains.loci(len(names))))
     receptors["invariant"] = call_invariant(receptors)
     return receptors[list(RECEPTOR_COLUMNS)]
 
 
 def first_call(calls: pd.Series) -> pd.Series:
     """The first gene call of each, without its allele: ``TRBV6-2*01,TRBV6-3`` is ``TRBV6-2``."""
-    return calls.astype("str").str.extract(r"^([^*,;+ ]+)", expand=False)
+    codes, unique = pd.factorize(calls.astype("str"))  # few genes, many calls
+    firsts = pd.Series(unique, dtype="str").str.extract(r"^([^*,;+ ]+)", expand=False)
+    return pd.Series(firsts.array.take(codes, allow_fill=True), index=calls.index)
 
 
-def _countable_chains(contigs: pd.DataFrame, min_umis: int) -> pd.DataFrame:
-    arm = np.select(
-        [contigs["locus"].isin(VJ_LOCI), contigs["locus"].isin(VDJ_LOCI)], ["VJ", "VDJ"], default=""
-    )
+@dataclass(frozen=True)
+class _RankedChains:
+    """The chains that count, the best first within cell and arm; arrays have an entry per chain.
+
+    Attributes
+    ----------
+    row
+        Position among the contigs.
+    cell
+        Number of the cell.
+    locus
+        Number among `_LOCI`.
+    arm
+        ``VJ`` or ``VDJ``.
+    rank
+        Within cell and arm, 1 the best.
+    """
+
+    row: np.ndarray
+    cell: np.ndarray
+    locus: np.ndarray
+    arm: np.ndarray
+    rank: np.ndarray
+
+    def fill(self, slot: str, n_cells: int) -> np.ndarray:
+        """(n_cells,) position of the contig in a slot of each cell, -1 where it is empty."""
+        arm, rank = slot.split("_")
+        fills = (self.arm == arm) & (self.rank == int(rank))
+        row = np.full(n_cells, -1)
+        row[self.cell[fills]] = self.row[fills]
+        return row
+
+    def loci(self, n_cells: int) -> dict[str, np.ndarray]:
+        """Per locus (n_cells,) whether a chain of it is in the slots of the cell."""
+        has = np.zeros((len(_LOCI), n_cells), dtype=bool)
+        in_slot = self.rank <= 2
+        has[self.locus[in_slot], self.cell[in_slot]] = True
+        return dict(zip(_LOCI, has, strict=True))
+
+
+def _rank_chains(contigs: pd.DataFrame, cell: np.ndarray, min_umis: int) -> _RankedChains:
+    """Chains that count, ranked; `contig_id` settles ties."""
+    locus = pd.Index(_LOCI).get_indexer(contigs["locus"])
     counts = contigs["productive"].to_numpy(bool) & contigs["junction_aa"].notna().to_numpy()
-    counts &= (arm != "") & (contigs["umi_count"].to_numpy() >= min_umis)
-    chains = contigs.loc[counts].assign(arm=arm[counts])
-    for call in ("v_call", "j_call", "c_call"):
-        chains[call] = first_call(chains[call])
-    return chains
-
-
-def _rank_chains(chains: pd.DataFrame) -> pd.DataFrame:
-    """Chains with their `rank` within cell and arm, 1 the best; `contig_id` settles ties."""
-    keys = chains.assign(
-        junction=chains["junction"].fillna(""), junction_aa=chains["junction_aa"].fillna("")
-    ).sort_values(
+    counts &= (locus >= 0) & (contigs["umi_count"].to_numpy() >= min_umis)
+    row, cell, locus = np.flatnonzero(counts), cell[counts], locus[counts]
+    chains, is_vdj = contigs.loc[counts, list(_RANKED_BY)], locus >= len(VJ_LOCI)
+    # the last key is the first one sorted by
+    order = np.lexsort(
         [
-            "cell_barcode",
-            "arm",
-            "umi_count",
-            "consensus_count",
-            "junction",
-            "junction_aa",
-            "contig_id",
-        ],
-        ascending=[True, True, False, False, False, False, True],
+            _sort_codes(chains["contig_id"]),
+            -_sort_codes(chains["junction_aa"]),
+            -_sort_codes(chains["junction"].fillna("")),
+            -chains["consensus_count"].to_numpy(),
+            -chains["umi_count"].to_numpy(),
+            is_vdj,
+            cell,
+        ]
     )
-    ranked = chains.loc[keys.index]
-    return ranked.assign(rank=ranked.groupby(["cell_barcode", "arm"]).cumcount() + 1)
+    in_arm = pd.Series(2 * cell + is_vdj).iloc[order]
+    rank = in_arm.groupby(in_arm.to_numpy()).cumcount().to_numpy() + 1
+    arm = np.array(_ARMS)[is_vdj.astype(int)]
+    return _RankedChains(row[order], cell[order], locus[order], arm[order], rank)
 
 
-def _count_per_cell(chains: pd.DataFrame, cells: pd.Index) -> np.ndarray:
-    return chains["cell_barcode"].value_counts().reindex(cells, fill_value=0).to_numpy(np.int64)
+def _sort_codes(texts: pd.Series) -> np.ndarray:
+    """(n,) place of each text among the different ones, sorted."""
+    return pd.factorize(texts, sort=True)[0]
 
 
-def _fill_slot(chains: pd.DataFrame, slot: str, cells: pd.Index) -> dict[str, pd.Series]:
-    arm, rank = slot.split("_")
-    chain = chains[(chains["arm"] == arm) & (chains["rank"] == int(rank))]
-    chain = chain.set_index("cell_barcode").reindex(cells)
-    texts = {f"{slot}_{field}": chain[field].astype("str") for field in _TEXTS}
-    counts = {f"{slot}_{field}": chain[field].fillna(0).astype(np.int64) for field in _COUNTS}
-    return texts | counts
-
-
-def _classify(receptors: pd.DataFrame) -> dict[str, np.ndarray]:
+def _classify(receptors: pd.DataFrame, has: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """`receptor_type`, `receptor_subtype` and `chain_pairing` of the chains in the slots."""
-    loci = receptors[[f"{slot}_locus" for slot in SLOTS]]
-    has = {locus: (loci == locus).any(axis=1).to_numpy() for locus in (*VJ_LOCI, *VDJ_LOCI)}
     is_multichain = (receptors[["n_VJ", "n_VDJ"]] > 2).any(axis=1).to_numpy()
     has_none = (receptors[["n_VJ", "n_VDJ"]] == 0).all(axis=1).to_numpy()
     fixed = {"multichain": is_multichain, "no IR": has_none}
