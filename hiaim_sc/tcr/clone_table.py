@@ -62,51 +62,93 @@ def tabulate_clones(
     if unknown:
         message = f"the layout lacks libraries that have clones: {', '.join(unknown)}"
         raise ValueError(message)
-    rows = _count_cells(clone_cells, cells)
+    clone, keys = pd.factorize(clone_cells["clone_key"], sort=True)
+    rows = _count_cells(clone_cells, clone, cells)
+    of_clone = _describe_clones(keys, clone, _find_receptors(clone_cells, receptors))
+    of_clone = of_clone.take(rows["clone"].to_numpy()).reset_index(drop=True)
     places = layout[["library_id", *_PLACE]]
     rows = rows.merge(places, on="library_id", how="left", validate="many_to_one")
-    rows = rows.merge(_describe_clones(clone_cells, receptors), on="clone_key", how="left")
-    return rows.sort_values(["clone_key", "library_id"], ignore_index=True)[list(CLONE_COLUMNS)]
+    return pd.concat([rows, of_clone], axis=1)[list(CLONE_COLUMNS)]
 
 
-def _count_cells(clone_cells: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+def _count_cells(clone_cells: pd.DataFrame, clone: np.ndarray, cells: pd.DataFrame) -> pd.DataFrame:
+    """A row per clone (its number) and library, in the order of both."""
     passed = cells.loc[cells["qc_pass"].eq(other=True).to_numpy(bool), _CELL]
-    has_passed = pd.MultiIndex.from_frame(clone_cells[_CELL]).isin(pd.MultiIndex.from_frame(passed))
-    counted = clone_cells.assign(
-        n_cells_qc=has_passed.astype(np.int64),
-        source=clone_cells["clone_source"].map({s: i for i, s in enumerate(CLONE_SOURCES)}),
+    library, names = pd.factorize(clone_cells["library_id"], sort=True)
+    counted = pd.DataFrame(
+        {
+            "clone": clone,
+            "library": library,
+            "passed": _locate(clone_cells, passed) >= 0,
+            "source": pd.Index(CLONE_SOURCES).get_indexer(clone_cells["clone_source"]),
+            "first": np.arange(len(clone)),
+        }
     )
-    rows = counted.groupby(["clone_key", "patient_id", "library_id"], as_index=False).agg(
-        n_cells=("cell_barcode", "size"), n_cells_qc=("n_cells_qc", "sum"), source=("source", "min")
+    rows = counted.groupby(["clone", "library"], as_index=False).agg(
+        n_cells=("passed", "size"),
+        n_cells_qc=("passed", "sum"),
+        source=("source", "min"),
+        first=("first", "min"),
     )
-    source = np.array(CLONE_SOURCES, dtype=object)[rows["source"].to_numpy(int)]
-    return rows.assign(clone_source=source).drop(columns="source")
+    return pd.DataFrame(
+        {
+            "clone": rows["clone"],
+            "patient_id": clone_cells["patient_id"].array.take(rows["first"].to_numpy()),
+            "library_id": names.take(rows["library"].to_numpy()),
+            "n_cells": rows["n_cells"],
+            "n_cells_qc": rows["n_cells_qc"],
+            "clone_source": np.array(CLONE_SOURCES, dtype=object)[rows["source"].to_numpy()],
+        }
+    )
 
 
-def _describe_clones(clone_cells: pd.DataFrame, receptors: pd.DataFrame) -> pd.DataFrame:
-    """A row per clone: the chains of its key, and what goes with them."""
-    clones = clone_cells[["clone_key"]].drop_duplicates(ignore_index=True)
-    clones = pd.concat([clones, clones["clone_key"].astype("str").str.extract(_KEY)], axis=1)
+def _find_receptors(clone_cells: pd.DataFrame, receptors: pd.DataFrame) -> pd.DataFrame:
+    """What goes with the primary chains of each of the cells."""
     slots = [f"{slot}_{name}" for slot in ("VJ_1", "VDJ_1") for name in ("junction", *_FOLLOWING)]
-    cells = clone_cells[[*_CELL, "clone_key"]].merge(
-        receptors[[*_CELL, *slots, "invariant"]], on=_CELL, how="left", validate="one_to_one"
+    row = _locate(clone_cells, receptors)
+    return pd.DataFrame(
+        {
+            name: receptors[name].astype("str").array.take(row, allow_fill=True)
+            for name in (*slots, "invariant")
+        }
     )
-    cells = cells.merge(clones[["clone_key", "junction_1", "junction_2"]], on="clone_key")
+
+
+def _locate(cells: pd.DataFrame, among: pd.DataFrame) -> np.ndarray:
+    """(n_cells,) row of each cell among others, -1 where it is not there."""
+    names = [table["library_id"] + "_" + table["cell_barcode"] for table in (among, cells)]
+    return pd.Index(names[0]).get_indexer(names[1])
+
+
+def _describe_clones(keys: pd.Index, clone: np.ndarray, chains: pd.DataFrame) -> pd.DataFrame:
+    """A row per clone: the chains of its key, and what goes with them."""
+    clone_key = pd.Series(keys, dtype="str")
+    clones = clone_key.str.extract(_KEY).assign(clone_key=clone_key)
     for slot, number in (("VJ_1", 1), ("VDJ_1", 2)):
-        has_chain = cells[cells[f"{slot}_junction"] == cells[f"junction_{number}"]]
+        junction = clones[f"junction_{number}"].take(clone).reset_index(drop=True)
+        has_chain = (chains[f"{slot}_junction"] == junction).to_numpy()
         for name in _FOLLOWING:
-            common = _most_frequent(has_chain, f"{slot}_{name}")
-            clones[f"{name}_{number}"] = clones["clone_key"].map(common).astype("str")
-    has_alpha = cells[cells["VJ_1_junction"] == cells["junction_1"]]
-    invariant = clones["clone_key"].map(_most_frequent(has_alpha, "invariant"))
-    return clones.assign(invariant=invariant.astype("str").fillna(""))
+            values = chains[f"{slot}_{name}"]
+            clones[f"{name}_{number}"] = _most_frequent(clone, values, has_chain, len(keys))
+        if slot == "VJ_1":
+            invariant = _most_frequent(clone, chains["invariant"], has_chain, len(keys))
+            clones["invariant"] = invariant.fillna("")
+    return clones
 
 
-def _most_frequent(cells: pd.DataFrame, column: str) -> pd.Series:
-    """The most frequent value of each clone, by `clone_key`; ties: the smallest text."""
-    counts = cells.groupby(["clone_key", column], as_index=False).size()
-    counts = counts.sort_values(["clone_key", "size", column], ascending=[True, False, True])
-    return counts.drop_duplicates("clone_key").set_index("clone_key")[column]
+def _most_frequent(
+    clone: np.ndarray, values: pd.Series, counts: np.ndarray, n_clones: int
+) -> pd.Series:
+    """The most frequent value of each clone over the cells that count; ties: the smallest text."""
+    code, unique = pd.factorize(values, sort=True)
+    is_seen = counts & (code >= 0)
+    pairs, size = np.unique(clone[is_seen] * len(unique) + code[is_seen], return_counts=True)
+    of_clone, of_value = np.divmod(pairs, max(len(unique), 1))
+    best = np.full(n_clones, -1)
+    # the last one written stays: from the rarest to the most frequent, and the smallest text last
+    order = np.lexsort([-of_value, size])
+    best[of_clone[order]] = of_value[order]
+    return pd.Series(unique.array.take(best, allow_fill=True), dtype="str")
 
 
 def _dtype(column: str) -> str:
