@@ -60,30 +60,30 @@ class Cohort:
     files: dict[str, Path]
 
 
-def write_cohort(n_cells: int, folder: Path) -> Cohort:
+def write_cohort(
+    n_cells: int, folder: Path, *, cells_per_library: int = CELLS_PER_LIBRARY
+) -> Cohort:
     """Contig tables of `n_cells` cells, the libraries of one patient after the other.
 
     Sizes of clones follow a power law with exponent 2.2, which gives about three cells per clone;
     a patient's cells are dealt over the patient's libraries. 15 % of the clones have two alpha
     chains, 15 % of the cells one chain only.
     """
-    layout = _lay_out(n_cells)
+    layout = _lay_out(n_cells, max(2, round(n_cells / cells_per_library)))
     files = {}
     for number, (_, libraries) in enumerate(layout.groupby("patient_id")):
         files |= _write_patient(number, libraries, folder)
     return Cohort(layout.drop(columns="n_cells"), files)
 
 
-def _lay_out(n_cells: int) -> pd.DataFrame:
-    n_libraries = max(2, round(n_cells / CELLS_PER_LIBRARY))
+def _lay_out(n_cells: int, n_libraries: int) -> pd.DataFrame:
     number = np.arange(n_libraries)
     places = pd.DataFrame(PLACES, columns=["tissue", "visit", "session_phase"])
     layout = places.iloc[number % len(PLACES)].reset_index(drop=True)
     patients = [f"P{i + 1:03d}" for i in number // len(PLACES)]
-    samples = [f"S{i + 1:03d}" for i in number]
     return layout.assign(
         library_id=[f"L{i + 1:03d}" for i in number],
-        sample_id=samples,
+        sample_id=[f"S{i + 1:03d}" for i in number],
         patient_id=patients,
         batch="b1",
         n_cells=np.diff(np.linspace(0, n_cells, n_libraries + 1).astype(int)),
@@ -142,13 +142,10 @@ def _build_contigs(
     number = (contigs.groupby("barcode").cumcount() + 1).astype("str")
     contigs["contig_id"] = contigs["barcode"] + "_contig_" + number
     contigs["raw_consensus_id"] = contigs["raw_clonotype_id"] + "_consensus_" + number
-    contigs[["is_cell", "high_confidence", "full_length", "exact_subclonotype_id"]] = [
-        *("true", "true", "true", "1")
-    ]
+    contigs[["is_cell", "high_confidence", "full_length"]] = "true"
     contigs["length"] = rng.integers(450, 600, len(contigs))
-    return contigs.assign(**_unread(contigs["v_gene"])).reindex(
-        columns=list(CONTIG_COLUMNS), fill_value=""
-    )
+    contigs = contigs.assign(exact_subclonotype_id="1", **_unread(contigs["v_gene"]))
+    return contigs.reindex(columns=list(CONTIG_COLUMNS), fill_value="")
 
 
 def _draw_cell_barcodes(n: int, rng: np.random.Generator) -> np.ndarray:

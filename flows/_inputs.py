@@ -95,8 +95,9 @@ class Inputs:
         }
 
     def pooled(self, stage: str, name: str, columns: Sequence[str]) -> pd.DataFrame:
-        """That table of all libraries; with these columns where no library has it."""
-        return pool_tables(self.tables(stage, name), columns)
+        """These columns of that table, of all libraries."""
+        tables = {key: table[list(columns)] for key, table in self.tables(stage, name).items()}
+        return pool_tables(tables, columns)
 
 
 def kept_barcodes(cell_qc: pd.DataFrame) -> list[str]:

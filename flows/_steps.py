@@ -108,12 +108,12 @@ def pseudobulk(inputs: Inputs) -> Payloads:
 
 def clone_tables(inputs: Inputs) -> Payloads:
     """Clones per library, over visits, and shared between samples."""
-    from hiaim_sc.tcr import RECEPTOR_COLUMNS, share_clones, tabulate_clones, track_clones
+    from hiaim_sc.tcr import TABULATED_COLUMNS, share_clones, tabulate_clones, track_clones
 
     all_cells = inputs.one("cells").read("cells")
     table = tabulate_clones(
         inputs.one("clones").read("clone_cells"),
-        inputs.pooled("receptors", "receptors", RECEPTOR_COLUMNS),
+        inputs.pooled("receptors", "receptors", TABULATED_COLUMNS),
         inputs.table("layout"),
         all_cells,
     )
@@ -123,7 +123,7 @@ def clone_tables(inputs: Inputs) -> Payloads:
 
 def identity(inputs: Inputs) -> Payloads:
     """Whether each sample is of the patient it is said to be of."""
-    from hiaim_sc.compare import check_identity, count_sex_genes
+    from hiaim_sc.compare import check_contamination, check_identity, count_sex_genes
 
     clone_artefact = inputs.one("clone_tables")
     checks = check_identity(
@@ -135,7 +135,13 @@ def identity(inputs: Inputs) -> Payloads:
         {name: found.read("report") for name, found in inputs.each("ingest").items()},
         inputs.options.identity,
     )
-    return {"identity_checks": checks}
+    table = check_contamination(
+        checks,
+        inputs.one("clones").read("clone_cells"),
+        inputs.table("layout"),
+        inputs.options.identity,
+    )
+    return {"identity_checks": table}
 
 
 def accounting(inputs: Inputs) -> Payloads:

@@ -58,6 +58,7 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
         "identity",
         "identity checks",
         {**of("ingest", "genes"), "layout": layout, "participants": participants},
+        "clones",
         "clone_tables",
     )
     known = {"layout": layout, "hla": run.value("hla", study.patient_hla())}

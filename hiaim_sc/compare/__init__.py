@@ -3,6 +3,7 @@
 from hiaim_sc.compare.agreement import measure_agreement
 from hiaim_sc.compare.arms import compare_arms, draw_blinded_arms
 from hiaim_sc.compare.cells import build_cells, label_specificity
+from hiaim_sc.compare.contamination import check_contamination
 from hiaim_sc.compare.contrasts import Trial
 from hiaim_sc.compare.endpoints import Screen, measure_endpoints, measure_variants
 from hiaim_sc.compare.expression import compare_expression
@@ -21,6 +22,7 @@ __all__ = [
     "Trial",
     "analyse_missing",
     "build_cells",
+    "check_contamination",
     "check_identity",
     "compare_arms",
     "compare_expression",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from hiaim_sc.compare.swaps import find_swaps
 from hiaim_sc.integrate import SEX_GENES
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     type _Row = tuple[Any, ...]
 
+_MIN_SHARED = 3
 _MIN_SEX_COUNTS = 20
 _CLEAR_SEX = 0.8
 _CLEAR_JOIN_RATE = 0.8
@@ -80,7 +82,9 @@ def check_identity(
     - ``swap``: highest Morisita-Horn overlap with another patient's sample, against
       ``max_foreign_overlap``. Fail, with the other as ``partner``, for the samples whose change of
       patient explains the overlaps best (`hiaim_sc.compare.swaps.find_swaps`): two that changed
-      places, or one that stands under a wrong name. The other samples of the two patients pass.
+      places, or one that stands under a wrong name. The other samples of the two patients pass. A
+      warning only, when none of them has three clones and ``min_swap_share`` of its cells in common
+      with the other samples of the patient it would be of: a few foreign cells do that.
     - ``contamination``: the same overlap after these changes; above the threshold is a warning.
     - ``sex``: share of the sex-gene counts that is on XIST and TSIX, against the recorded sex or,
       without one, that of most of the patient's libraries. Pass, when at least 0.8 of the counts
@@ -118,18 +122,45 @@ def _check_sharing(
         of_patient.reindex(patients, fill_value=0).to_numpy(dtype=np.int64),
         limit=limit,
     )
+    receptors = _count_receptors(clones, samples)
+    clear = {
+        swaps.owner[i]
+        for i in swaps.partner
+        if _belongs(receptors, swaps.owner, i, options.min_swap_share)
+    }
     as_recorded = np.where(owner[:, None] == owner, 0.0, overlap)
     as_explained = np.where(swaps.owner[:, None] == swaps.owner, 0.0, overlap)
     rows: list[_Row] = []
     for i, sample in enumerate(samples):
-        verdict = "fail" if i in swaps.partner else "pass"
-        partner = str(samples[swaps.partner[i]]) if i in swaps.partner else ""
+        other = swaps.partner.get(i)
+        verdict = "pass" if other is None else "warn"
+        if other is not None and not clear.isdisjoint(swaps.owner[[i, other]]):
+            verdict = "fail"
+        partner = "" if other is None else str(samples[other])
         rows.append((sample, "", "swap", as_recorded[i].max(), limit, verdict, partner))
         top = float(as_explained[i].max())
         verdict = "warn" if top > limit else "pass"
         partner = str(samples[int(as_explained[i].argmax())]) if top > limit else ""
         rows.append((sample, "", "contamination", top, limit, verdict, partner))
     return rows
+
+
+def _count_receptors(clones: pd.DataFrame, samples: pd.Index) -> sparse.csr_array:
+    """Cells of each receptor in each sample, shape (n_samples, n_receptors)."""
+    judged = clones[clones["sample_id"].isin(samples)]
+    receptor, unique = pd.factorize(judged["clone_key"].str.replace(r"^[^|]*", "", regex=True))
+    at = (samples.get_indexer(judged["sample_id"]), receptor)
+    shape = (len(samples), len(unique))
+    return sparse.coo_array((judged["n_cells"].to_numpy(float), at), shape=shape).tocsr()
+
+
+def _belongs(receptors: sparse.csr_array, owner: np.ndarray, i: int, min_share: float) -> bool:
+    """Whether a sample has enough in common with the others of its patient."""
+    siblings = owner == owner[i]
+    siblings[i] = False
+    own = receptors[[i]].toarray()[0]
+    shared = (own > 0) & (receptors[siblings].sum(axis=0) > 0)
+    return bool(shared.sum() >= _MIN_SHARED and own[shared].sum() >= min_share * own.sum())
 
 
 def _square(sharing: pd.DataFrame, samples: pd.Index) -> np.ndarray:

@@ -161,6 +161,16 @@ class IdentityOptions(Model):
     max_foreign_overlap: Fraction = Field(
         0.01, description="Morisita-Horn overlap with another patient's sample above this fails."
     )
+    min_swap_share: Fraction = Field(
+        0.05,
+        description="Share of a sample's cells with receptors of the patient it is taken to be of"
+        " below this: a warning, not a swap.",
+    )
+    max_foreign_cells: Fraction = Field(
+        0.0005,
+        description="Share of a library's receptor cells that stand in another library too, above"
+        " this and beyond chance: contamination.",
+    )
     min_cells: int = Field(50, ge=1, description="Fewer receptor cells: not judged.")
 
 

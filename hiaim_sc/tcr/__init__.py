@@ -1,7 +1,7 @@
 """T-cell receptors: chains per cell, clones within patients, and how clones move and are shared."""
 
 from hiaim_sc.tcr.airr import build_airr, rearrangements
-from hiaim_sc.tcr.clone_table import tabulate_clones
+from hiaim_sc.tcr.clone_table import TABULATED_COLUMNS, tabulate_clones
 from hiaim_sc.tcr.clones import define_clones
 from hiaim_sc.tcr.databases import match_databases, pool_databases, read_database
 from hiaim_sc.tcr.pooling import pool_receptors
@@ -10,6 +10,7 @@ from hiaim_sc.tcr.tables import alias_clones, share_clones, track_clones
 
 __all__ = [
     "RECEPTOR_COLUMNS",
+    "TABULATED_COLUMNS",
     "alias_clones",
     "build_airr",
     "call_receptors",

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ABSENT: Final = -1
+CHAIN_COLUMNS: Final = tuple(
+    f"{slot}_{field}" for slot in SLOTS for field in ("locus", "v_call", "junction")
+)
 
 
 @dataclass(frozen=True)

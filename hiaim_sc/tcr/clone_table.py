@@ -20,9 +20,14 @@ CLONE_COLUMNS: Final = (
     "junction_aa_2",
     "invariant",
 )
+_FOLLOWING: Final = ("j_call", "junction_aa")  # what goes with a junction
+TABULATED_COLUMNS: Final = (
+    "cell_barcode",
+    *(f"{slot}_{name}" for slot in ("VJ_1", "VDJ_1") for name in ("junction", *_FOLLOWING)),
+    "invariant",
+)
 _PLACE: Final = ("sample_id", "tissue", "visit", "session_phase")
 _CELL: Final = ["library_id", "cell_barcode"]
-_FOLLOWING: Final = ("j_call", "junction_aa")  # what goes with a junction
 _CHAIN: Final = r"(?:(?P<locus_{0}>[A-Z]{{3}}):(?P<v_call_{0}>[^:|]*):(?P<junction_{0}>[^|]*))?"
 _KEY: Final = rf"\|{_CHAIN.format(1)}\|{_CHAIN.format(2)}(?:\|[^|]*\|[^|]*)?$"
 
@@ -45,7 +50,7 @@ def tabulate_clones(
     clone_cells
         Clone of each cell (`define_clones`).
     receptors
-        Receptors of all libraries, with `library_id`.
+        Receptors of all libraries: `library_id` and `TABULATED_COLUMNS`.
     layout
         A row per library; a clone's cells in a library without a row are an error.
     cells
@@ -104,12 +109,11 @@ def _count_cells(clone_cells: pd.DataFrame, clone: np.ndarray, cells: pd.DataFra
 
 def _find_receptors(clone_cells: pd.DataFrame, receptors: pd.DataFrame) -> pd.DataFrame:
     """What goes with the primary chains of each of the cells."""
-    slots = [f"{slot}_{name}" for slot in ("VJ_1", "VDJ_1") for name in ("junction", *_FOLLOWING)]
     row = _locate(clone_cells, receptors)
     return pd.DataFrame(
         {
             name: receptors[name].astype("str").array.take(row, allow_fill=True)
-            for name in (*slots, "invariant")
+            for name in TABULATED_COLUMNS[1:]
         }
     )
 

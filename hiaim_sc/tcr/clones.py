@@ -9,13 +9,14 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from hiaim_sc.tcr.chains import ABSENT, group_rows, read_chains
+from hiaim_sc.tcr.chains import ABSENT, CHAIN_COLUMNS, group_rows, read_chains
 from hiaim_sc.tcr.clone_keys import name_clones
 from hiaim_sc.tcr.rescue import rescue_orphans
 
 if TYPE_CHECKING:
     from hiaim_sc.config import TcrOptions
 
+_READ: Final = ("library_id", "cell_barcode", "patient_id", "receptor_subtype", *CHAIN_COLUMNS)
 CLONE_CELL_COLUMNS: Final = (
     "library_id",
     "cell_barcode",
@@ -60,7 +61,7 @@ def define_clones(receptors: pd.DataFrame, options: TcrOptions) -> pd.DataFrame:
     if receptors.empty:
         return pd.DataFrame({name: pd.Series(dtype="str") for name in CLONE_CELL_COLUMNS})
     _check_cells(receptors)
-    cells = receptors[can_have_clone(receptors)].sort_values(
+    cells = receptors.loc[can_have_clone(receptors), list(_READ)].sort_values(
         ["library_id", "cell_barcode"], ignore_index=True
     )
     chains = read_chains(cells)
