@@ -114,17 +114,13 @@ def _source(
         stage, library_id = name.split("/")
         by_stage.setdefault(stage, {})[library_id] = run.store.get(key)
     cohort = {stage: run.store.get(key) for stage, key in keys.items()}
-    return ReleaseSource(cohort, by_stage, deviations, _previous_clones(run, results))
+    return ReleaseSource(cohort, by_stage, deviations, _previous_cells(results))
 
 
-def _previous_clones(run: StudyRun, results: Path) -> Any:
-    """Clones of the last release, where the store still has them."""
-    manifest = results / _LATEST / "manifest.json"
-    if not manifest.is_file():
-        return None
-    key = json.loads(manifest.read_text(encoding="utf-8"))["artefacts"].get("clones", "")
-    artefact = run.store.find(key)
-    return None if artefact is None else artefact.read("clone_cells")
+def _previous_cells(results: Path) -> Any:
+    """Cells of the last release with their clones, as it says itself, where there is one."""
+    path = results / _LATEST / "tables" / "cells.parquet"
+    return read_payload(path) if path.is_file() else None
 
 
 def _earlier_deviations(results: Path) -> Any:

@@ -59,14 +59,14 @@ class ReleaseSource:
         Stage: library_id: artefact.
     deviations
         As `list_deviations` returns them.
-    previous_clones
-        `clone_cells` of the last release, where there is one.
+    previous_cells
+        `cells` of the last release, where there is one.
     """
 
     cohort: Mapping[str, Artefact]
     libraries: Mapping[str, Mapping[str, Artefact]]
     deviations: pd.DataFrame
-    previous_clones: pd.DataFrame | None = None
+    previous_cells: pd.DataFrame | None = None
 
     def each(self, stage: str, name: str) -> dict[str, pd.DataFrame]:
         """That payload of every library that has it, by library_id."""
@@ -142,7 +142,7 @@ def gather_tables(source: ReleaseSource) -> dict[str, pd.DataFrame]:
         if stage in source.cohort
     }
     tables["clone_aliases"] = alias_clones(
-        source.previous_clones, source.cohort["clones"].read("clone_cells")
+        source.previous_cells, source.cohort["clones"].read("clone_cells")
     )
     tables["deviations"] = source.deviations
     for name, columns in RELEASE_TABLES.items():

@@ -194,8 +194,11 @@ def alias_clones(previous: pd.DataFrame | None, current: pd.DataFrame) -> pd.Dat
 
     Parameters
     ----------
-    previous, current
-        `define_clones` of the last release and of this one; None where there is no last release.
+    previous
+        `library_id cell_barcode clone_key` of the last release's cells, those without a clone too;
+        None where there is no last release.
+    current
+        `define_clones` of this one.
 
     Returns
     -------
@@ -205,7 +208,8 @@ def alias_clones(previous: pd.DataFrame | None, current: pd.DataFrame) -> pd.Dat
     """
     if previous is None or previous.empty or current.empty:
         return _empty_table("clone_aliases")
-    both = previous.merge(current, on=_CELL, suffixes=("_old", "_new"))
+    known = previous.loc[previous["clone_key"].notna(), [*_CELL, "clone_key"]]
+    both = known.merge(current, on=_CELL, suffixes=("_old", "_new"))
     moves = both.groupby(["clone_key_old", "clone_key_new"], as_index=False).size()
     n_old = moves.groupby("clone_key_new")["clone_key_old"].transform("nunique")
     moves["reason"] = np.where(n_old > 1, "merged", "renamed")

@@ -250,6 +250,11 @@ def test_aliases_ignore_cells_of_one_release_only():
     assert alias_clones(None, _cells("X")).empty
 
 
+def test_cells_without_a_clone_have_no_alias():
+    before = _cells("AAB").assign(clone_key=["A", None, None])
+    assert alias_clones(before, _cells("XXX")).to_numpy().tolist() == [["A", "X", "renamed"]]
+
+
 def test_second_chain_seen_later_merges_two_clones(make_receptors):
     first = make_receptors({"c1": ["A1", "B1"], "c2": ["A2", "B1"]})
     bridge = make_receptors({"c3": ["A1", "A2", "B1"]}, "L2")
