@@ -242,7 +242,7 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
         "comparisons": (
             "endpoint tissue visit session_phase family gate contrast n_reference n_treated "
             "estimate se df ci_low ci_high scale p_t p_perm p_adj effect_g prespecified "
-            "reason_empty method blinded alpha"
+            "reason_empty method blinded alpha p_missing"
         ),
         "sensitivity": (
             "endpoint tissue visit setting value estimate ci_low ci_high p_perm same_sign "

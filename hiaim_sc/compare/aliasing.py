@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 def find_aliasing(
     layout: pd.DataFrame, is_treated: pd.Series, place: Place, baseline: str
-) -> list[str]:
-    """What of ``arm`` and ``visit`` the batches of a contrast's samples cannot be told from.
+) -> dict[str, list[str]]:
+    """What of ``arm`` and ``visit`` cannot be told from which batches of a contrast's samples.
 
-    A contrast c of the design X is estimable when c = c X^+ X; X holds an intercept, the arm (or
-    the visit) and a column per batch but the first. Samples all of one batch are not aliased.
+    A contrast c of the design X is estimable when c = c X^+ X; X holds a column per batch and the
+    arm (or the visit). Samples all of one batch are not aliased.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def find_aliasing(
     baseline
         The first visit; a later visit is held against it.
     """
-    found = []
+    found: dict[str, set[str]] = {"arm": set(), "visit": set()}
     for tissue in place.tissues:
         here = layout[
             (layout["tissue"] == tissue)
@@ -42,18 +42,17 @@ def find_aliasing(
         ]
         at_visit = here[here["visit"] == place.visit]
         arm = at_visit["patient_id"].map(is_treated).to_numpy(dtype=float)
-        if _is_aliased(arm, at_visit["batch"]):
-            found.append("arm")
-        if _is_aliased((here["visit"] == place.visit).to_numpy(dtype=float), here["batch"]):
-            found.append("visit")
-    return sorted(set(found))
+        later = (here["visit"] == place.visit).to_numpy(dtype=float)
+        found["arm"] |= _find_batches(arm, at_visit["batch"])
+        found["visit"] |= _find_batches(later, here["batch"])
+    return {effect: sorted(batches) for effect, batches in found.items() if batches}
 
 
-def _is_aliased(effect: np.ndarray, batch: pd.Series) -> bool:
+def _find_batches(effect: np.ndarray, batch: pd.Series) -> set[str]:
+    """The batches that add up to the effect; none where it can be estimated beside them."""
     if len(set(effect)) < 2 or batch.nunique() < 2:
-        return False
-    batches = pd.get_dummies(batch.astype(str), drop_first=True).to_numpy(dtype=float)
-    design = np.column_stack([np.ones(len(effect)), effect, batches])
-    contrast = np.zeros(design.shape[1])
-    contrast[1] = 1.0
-    return not estimable(design, contrast).estimable
+        return set()
+    batches = pd.get_dummies(batch.astype(str)).astype(float)
+    design = np.column_stack([effect, batches.to_numpy()])
+    found = estimable(design, np.eye(design.shape[1])[0])
+    return {str(batches.columns[int(i) - 1]) for i in found.aliased if i != "0"}

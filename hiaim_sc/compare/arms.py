@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy.stats import fisher_exact
 
 from hiaim_sc.compare.contrasts import PLACE, Place, Trial, label_strata
 from hiaim_sc.compare.families import judge
@@ -65,6 +66,9 @@ def compare_arms(trial: Trial, *, blinded: bool, prespecified: bool = False) -> 
     -------
     A row per endpoint, tissue, visit, phase and treated arm. ``estimate`` is treated minus
     reference on the analysed ``scale``; ``reason_empty`` says why an estimate or a p is missing.
+    ``p_missing`` is Fisher's exact test of whether patients without a value are more of one arm:
+    where a sample is too small or was not taken because of the treatment, those with a value are no
+    longer as randomised.
     """
     design = trial.config.design
     visits = design.follow_ups or (design.baseline,)
@@ -80,6 +84,7 @@ def compare_arms(trial: Trial, *, blinded: bool, prespecified: bool = False) -> 
     table = pd.DataFrame(rows).reindex(columns=columns)
     table[_NUMBERS] = table[_NUMBERS].astype("float64")
     table["blinded"] = blinded
+    table["p_missing"] = _test_missing(table, follow_up, trial)
     table = moderate(judge(table, trial, prespecified=prespecified and not blinded), trial)
     order = {visit: i for i, visit in enumerate(design.visits)}
     return table.sort_values(
@@ -87,3 +92,16 @@ def compare_arms(trial: Trial, *, blinded: bool, prespecified: bool = False) -> 
         key=lambda column: column.map(order) if column.name == "visit" else column,
         ignore_index=True,
     )
+
+
+def _test_missing(table: pd.DataFrame, endpoints: pd.DataFrame, trial: Trial) -> list[float]:
+    """P of Fisher's exact test of arm against having a value, of those expected to have one."""
+    seen = endpoints["value_analysed"].notna()
+    arm = endpoints["patient_id"].map(trial.arms)
+    counts = seen.groupby([*(endpoints[name] for name in PLACE), arm]).agg(["sum", "size"])
+    found = []
+    for *place, contrast in table[[*PLACE, "contrast"]].itertuples(index=False, name=None):
+        sides = [counts.reindex([(*place, name)], fill_value=0) for name in contrast.split(" - ")]
+        n_seen, n_expected = pd.concat(sides).to_numpy(dtype=int).T
+        found.append(float(fisher_exact([n_seen, n_expected - n_seen]).pvalue))
+    return found

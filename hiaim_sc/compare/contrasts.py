@@ -195,7 +195,9 @@ class Trial:
             return "all patients have the same value"
         arm = pd.Series(outcome.is_treated, index=outcome.patients)
         aliased = find_aliasing(self.layout, arm, place, design.baseline)
-        return f"batch aliased with {' and '.join(aliased)}" if aliased else ""
+        batches = sorted({batch for found in aliased.values() for batch in found})
+        reason = f"batch aliased with {' and '.join(aliased)}: {', '.join(batches)}"
+        return reason if aliased else ""
 
     def _why_empty(self, place: Place, empty: list[str]) -> str:
         others = [replace(place, session_phase=phase) for phase in SESSION_PHASES]

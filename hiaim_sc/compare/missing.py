@@ -61,7 +61,8 @@ def _place(planned: Any) -> dict[str, Any]:
 
 def _analyse(planned: Any, trial: Trial) -> Iterator[dict[str, Any]]:
     place = Place(*(getattr(planned, name) for name in PLACE))
-    cohort = _gather(place, planned.contrast.split(" - ", maxsplit=1)[0], trial)
+    treated = planned.contrast.split(" - ", maxsplit=1)[0]
+    cohort = _gather(place, treated, trial, planned.alpha)
     known = {
         "n_missing": int(np.isnan(cohort.outcome[~cohort.has_died]).sum()),
         "n_died": int(cohort.has_died.sum()),
@@ -121,7 +122,7 @@ class _Cohort:
         return generator("imputation", *self.stream)
 
 
-def _gather(place: Place, treated: str, trial: Trial) -> _Cohort:
+def _gather(place: Place, treated: str, trial: Trial, alpha: float) -> _Cohort:
     design = trial.config.design
     arm = trial.arms[trial.arms.isin([design.arms[0], treated])].sort_index()
     visits = list(design.visits)
@@ -134,7 +135,7 @@ def _gather(place: Place, treated: str, trial: Trial) -> _Cohort:
         has_died=arm.index.isin(_who_died(place, trial)),
         strata=trial.labels.reindex(arm.index).to_numpy(dtype=object) if design.strata else None,
         options=options,
-        alpha=trial.config.analysis_plan.alpha,
+        alpha=alpha,
         stream=(options.seed, *place.key, treated),
     )
 

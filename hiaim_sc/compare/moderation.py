@@ -21,8 +21,8 @@ def moderate(table: pd.DataFrame, trial: Trial) -> pd.DataFrame:
     """The comparisons with moderated errors, intervals and ``p_t`` in the plan's joint families.
 
     The endpoints of a family at one visit and phase share a prior of their residual variances
-    (`hiaim_sc.stats.moderated_t`). Where their patients differ, or there is but one endpoint,
-    nothing changes. The estimates and ``p_perm`` stay.
+    (`hiaim_sc.stats.moderated_t`). Where their patients differ, some have a baseline and some none,
+    or there is but one endpoint, nothing changes. The estimates and ``p_perm`` stay.
 
     Parameters
     ----------
@@ -40,13 +40,14 @@ def moderate(table: pd.DataFrame, trial: Trial) -> pd.DataFrame:
         treated = str(contrast).split(" - ", maxsplit=1)[0]
         outcomes = [trial.outcome(place, treated) for place in places]
         first = outcomes[0]
-        if len(outcomes) < 2 or any(not o.patients.equals(first.patients) for o in outcomes):
-            continue
         before = [o.baseline for o in outcomes if o.baseline is not None]
+        is_common = all(o.patients.equals(first.patients) for o in outcomes)
+        if len(outcomes) < 2 or not is_common or len(before) not in (0, len(outcomes)):
+            continue
         found = moderated_t(
             np.column_stack([o.values for o in outcomes]),
             first.is_treated,
-            baseline=np.column_stack(before) if len(before) == len(outcomes) else None,
+            baseline=np.column_stack(before) if before else None,
             strata=first.strata,
         )
         for name in _FROM_VARIANCE:

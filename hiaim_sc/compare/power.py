@@ -36,7 +36,8 @@ def tabulate_power(
     strata
         Indexed by ``patient_id``, as randomised.
     config
-        Design and plan; the level is the plan's ``alpha``, not adjusted for other endpoints.
+        Design and plan; the level is the plan's ``alpha``, of the registered primary outcome its
+        own, not adjusted for other endpoints.
     n_per_arm
         Patients with a value in each arm; by default those there are, split evenly.
     power
@@ -68,13 +69,24 @@ def tabulate_power(
         )
         n = n_per_arm or spread.n // len(design.arms)
         d = detectable_effect(
-            n, n, n_covariates=spread.n_covariates, alpha=config.analysis_plan.alpha, power=power
+            n,
+            n,
+            n_covariates=spread.n_covariates,
+            alpha=_level(str(endpoint), config),
+            power=power,
         )
         row: dict[str, Any] = {"endpoint": endpoint, "tissue": tissue, "visit": visit}
         row |= {"scale": group["scale"].iloc[0], "n": spread.n, "n_per_arm": n}
         row |= {"sd": spread.sd, "residual_sd": spread.residual_sd}
         rows.append({**row, **_describe(d * spread.residual_sd, row)})
     return pd.DataFrame(rows).reindex(columns=_COLUMNS)
+
+
+def _level(endpoint: str, config: StudyConfig) -> float:
+    registered = config.analysis_plan.registered_primary
+    if registered is not None and registered.endpoint == endpoint:
+        return registered.alpha
+    return config.analysis_plan.alpha
 
 
 def _describe(detectable: float, row: dict[str, Any]) -> dict[str, float]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from hiaim_sc.compare.contrasts import PLACE, Place, Trial
 from hiaim_sc.compare.endpoints import CHANGES
+from hiaim_sc.compare.families import REGISTERED
 from hiaim_sc.names import RELEASE_TABLES
 
 if TYPE_CHECKING:
@@ -58,11 +59,15 @@ def vary_settings(comparisons: pd.DataFrame, variants: pd.DataFrame, trial: Tria
 
 
 def choose_planned(comparisons: pd.DataFrame, trial: Trial) -> pd.DataFrame:
-    """The comparisons that the plan names, at the last visit and at rest, with an estimate."""
+    """The comparisons that the plan names, at the last visit and at rest, with an estimate.
+
+    The registered primary outcome is one of them at whatever visit it was registered for.
+    """
     plan = trial.config.analysis_plan
     last = list(trial.config.design.visits)[-1]
     is_planned = (comparisons["gate"] != "") | comparisons["family"].isin(list(plan.families))
     is_last = (comparisons["visit"] == last) & (comparisons["session_phase"] == "rest")
+    is_last |= comparisons["gate"] == REGISTERED
     return comparisons[is_planned & is_last & comparisons["estimate"].notna()]
 
 

@@ -252,11 +252,11 @@ def batches(cohort: Cohort, rule) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
-        (lambda patient, visit: f"b{int(patient[1:]) % 2}", "batch aliased with arm"),
-        (lambda patient, visit: visit, "batch aliased with visit"),
+        (lambda patient, visit: f"b{int(patient[1:]) % 2}", "batch aliased with arm: b1"),
+        (lambda patient, visit: visit, "batch aliased with visit: week6"),
         (
             lambda patient, visit: f"b{int(patient[1:]) % 2}{visit}",
-            "batch aliased with arm and visit",
+            "batch aliased with arm and visit: b0week6, b1week6",
         ),
         (lambda patient, visit: f"b{int(patient[1:]) % 3}", ""),
     ],
@@ -278,7 +278,7 @@ def test_aliasing_is_of_the_contrast_and_the_tissue_alone(make_config):
     table = cohort.compare(make_config(arms=arms), layout=pd.concat([layout, elsewhere]))
     reasons = table.set_index("contrast")["reason_empty"].to_dict()
     assert reasons == {
-        "walk - control": "batch aliased with arm",
+        "walk - control": "batch aliased with arm: w",
         "exercise - control": "",
     }
 
@@ -294,7 +294,7 @@ def test_batches_of_another_phase_are_of_no_concern(config):
         config, pd.concat([rest, rest.assign(session_phase="post_bout")]), layout=both
     )
     reasons = table.set_index("session_phase")["reason_empty"].to_dict()
-    assert reasons == {"rest": "", "post_bout": "batch aliased with arm"}
+    assert reasons == {"rest": "", "post_bout": "batch aliased with arm: x1"}
 
 
 def test_a_tumour_endpoint_made_with_blood_minds_the_batches_of_blood(config):
@@ -305,7 +305,21 @@ def test_a_tumour_endpoint_made_with_blood_minds_the_batches_of_blood(config):
     )
     layout = batches(cohort, lambda patient, visit: visit)
     row = cohort.compare(config, endpoints, layout=layout).iloc[0]
-    assert row["reason_empty"] == "batch aliased with visit"
+    assert row["reason_empty"] == "batch aliased with visit: week6"
+
+
+def test_missing_values_are_tested_against_the_arm(config):
+    cohort = Cohort(n=16)
+    table = cohort.endpoints()
+    is_gone = table["patient_id"].isin([f"P{i:02d}" for i in (1, 3, 5, 7, 9)])
+    is_gone &= table["visit"] == "week6"
+    row = cohort.compare(
+        config, table.assign(value_analysed=table["value_analysed"].mask(is_gone))
+    ).iloc[0]
+    assert (row["n_treated"], row["n_reference"]) == (3, 8)
+    # 5 of 8 and 0 of 8 are missing: 2 C(8, 5) / C(16, 5) of the tables are as extreme
+    assert row["p_missing"] == pytest.approx(2 * 56 / 4368)
+    assert cohort.compare(config).iloc[0]["p_missing"] == 1.0
 
 
 def test_p_is_adjusted_within_the_family(config):

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from hiaim_sc.compare import tabulate_power
+from hiaim_sc.config import AnalysisPlan
 from hiaim_sc.stats import detectable_effect
 
+REGISTERED = {"assay": "flow", "analyte": "NK", "unit": "1e9/l"}
 NAMES = [f"P{i:02d}" for i in range(30)]
 NO_STRATA = pd.DataFrame(index=NAMES)
 
@@ -58,3 +60,13 @@ def test_the_arm_is_no_input(make_config):
         tabulate_power(endpoints().sample(frac=1, random_state=2), strata, config), table
     )
     assert len(tabulate_power(endpoints().iloc[:0], strata, config)) == 0
+
+
+def test_the_registered_primary_has_its_own_level(make_config):
+    plan = AnalysisPlan(registered_primary={**REGISTERED, "alpha": 0.01})
+    config = make_config().model_copy(update={"analysis_plan": plan})
+    row = tabulate_power(endpoints(), NO_STRATA, config).iloc[0]
+    d = detectable_effect(15, 15, n_covariates=1, alpha=0.01)
+    assert row["detectable"] == pytest.approx(d * row["residual_sd"])
+    other = tabulate_power(endpoints(endpoint="flow:B"), NO_STRATA, config).iloc[0]
+    assert other["detectable"] < row["detectable"]

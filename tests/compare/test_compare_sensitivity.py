@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from hiaim_sc.compare import Trial, analyse_missing, compare_arms, vary_settings
+from hiaim_sc.config import AnalysisPlan
 from hiaim_sc.names import RELEASE_TABLES
 from hiaim_sc.stats import ancova, constrained_lda, multiple_imputation
 from hiaim_sc.storage import generator
@@ -207,6 +208,29 @@ def test_a_strong_difference_tips_at_a_shift_against_it_and_a_weak_one_at_none(m
     weak = miss(make_trial(tabulate(draw(), missing=gone)))
     assert weak.loc["tipping", "delta"] == 0
     assert "no significant difference" in weak.loc["tipping", "reason_empty"]
+
+
+def test_the_registered_primary_is_analysed_at_its_visit_and_level(make_trial):
+    table = tabulate(draw(5.0), endpoint="flow:NK", tissue="")
+    gone = table["patient_id"].isin(["P01", "P04"]) & (table["visit"] == "week3")
+    table["value_analysed"] = table["value_analysed"].mask(gone)
+    trial = make_trial(table)
+    registered = {"assay": "flow", "analyte": "NK", "unit": "1e9/l", "visit": "week3"}
+
+    def tip(alpha):
+        plan = AnalysisPlan(registered_primary={**registered, "alpha": alpha})
+        config = trial.config.model_copy(update={"analysis_plan": plan})
+        planned = replace(trial, config=config)
+        assert set(vary(planned)["visit"]) == {"week3"}
+        found = miss(planned)
+        assert set(found["visit"]) == {"week3"}
+        return found.loc["mi", "p_value"], found.loc["tipping", "delta"]
+
+    p_value, delta = tip(0.05)
+    _, none = tip(p_value * 0.9)
+    assert p_value < 0.05
+    assert delta != 0
+    assert none == 0  # at its own level there is nothing to overturn
 
 
 def test_the_dead_are_counted_and_not_imputed(make_trial):

@@ -39,6 +39,7 @@ from hiaim_sc.stats import (
     rarefied_richness,
     rerandomisation_test,
     shannon_entropy,
+    shared_cell_fraction,
     simpson_unbiased,
     squeeze_variances,
     startrac,
@@ -77,7 +78,10 @@ def close(found: float, known: float, tolerance: float = 1e-6) -> None:
         pytest.param(
             rarefied_richness(X, 2), 2 - simpson_unbiased(X), id="richness at 2 is 2 - Simpson"
         ),
+        pytest.param(1 - 3 / 13, 0.7692308, id="Good coverage"),
         pytest.param(jaccard(A, B), 0.5, id="Jaccard"),
+        pytest.param(shared_cell_fraction(A, B), 0.8, id="cells of A in shared clones"),
+        pytest.param(shared_cell_fraction(B, A), 0.6, id="cells of B in shared clones"),
         pytest.param(morisita_horn(A, B), 22 / 37, id="Morisita-Horn"),
     ],
 )
@@ -267,6 +271,7 @@ def test_compositions():
     np.testing.assert_allclose(np.log(np.array([10, 20]) / 70), [-1.9459101, -1.2527630], atol=5e-8)
     close(math.log(0.1 / 0.9), -2.1972246, 5e-8)
     close(empirical_logit(0, 0.0 + 10), math.log(0.5 / 10.5))
+    close(180 / (950 + 180 + 120), 0.144)
     # NK cells of a blood count: 180 of 1,250 lymphocytes of 1.2e9 per litre
     close(1.2 * 180 / (950 + 180 + 120), 0.1728)
 
