@@ -124,6 +124,8 @@ def _first_screen(
         read=format_count(counts.n_cells_read),
         share=share,
     )
+    unequal = sentences.describe_unequal_losses(comparisons)
+    losses = [missing, unequal, _libraries_sentence(counts), cells]
     arms = [
         sentences.summarise_comparisons(comparisons),
         *describe_gates(comparisons),
@@ -131,7 +133,7 @@ def _first_screen(
         sentences.describe_power(comparisons),
     ]
     return [
-        ("What came in, and what is missing", [missing, _libraries_sentence(counts), cells]),
+        ("What came in, and what is missing", list(filter(None, losses))),
         ("What differs between arms, and how sure that is", list(filter(None, arms))),
     ]
 

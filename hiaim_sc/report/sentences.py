@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+_LEVEL: Final = 0.05
 _KIND_WORDS: Final = {
     "ratio": "ratio of geometric means",
     "odds ratio": "odds ratio",
@@ -153,6 +154,26 @@ def describe_power(comparisons: pd.DataFrame) -> str:
     return (
         "Smallest difference that a test at 5 % would find four times out of five, before "
         f"adjustment for baseline: {'; '.join(parts)}. Smaller true differences are likely missed."
+    )
+
+
+def describe_unequal_losses(comparisons: pd.DataFrame) -> str:
+    """Where values are missing more in one arm, as `p_missing` has it; empty where nowhere."""
+    if comparisons.empty or any(map(read_flag, comparisons["blinded"])):
+        return ""
+    p = comparisons["p_missing"].astype(float)
+    parts = []
+    for (tissue, visit, phase), rows in comparisons[p <= _LEVEL].groupby(
+        ["tissue", "visit", "session_phase"], sort=False
+    ):
+        place = label_place(str(tissue) or "measurements", str(visit), str(phase))
+        smallest = format_p(float(rows["p_missing"].astype(float).min()))
+        parts.append(f"{place} ({format_amount(len(rows), 'comparison')}, smallest {smallest})")
+    if not parts:
+        return ""
+    return (
+        f"Values are missing more in one arm than in the other: {format_names(parts)}. Patients "
+        "with a value may no longer be as randomised there."
     )
 
 

@@ -198,3 +198,21 @@ def test_losses_are_named_largest_first():
     text = sentences.describe_losses({"died": 1, "not_collected": 3}, total=20, noun="sample")
     assert text == "4 of 20 samples are missing: 3 not collected and 1 died."
     assert sentences.describe_losses({}, total=1, noun="sample") == "None of 1 sample is missing."
+
+
+def test_values_that_are_missing_more_in_one_arm_are_said():
+    rows = [
+        make_row(p_missing=0.03),
+        make_row(endpoint="expfrac_m", p_missing=0.0123),
+        make_row(endpoint="flow:NK", tissue="", p_missing=0.5),
+        make_row(endpoint="tum_T_frac", tissue="tumor", p_missing=np.nan),
+    ]
+    table = pd.DataFrame(rows)
+    text = sentences.describe_unequal_losses(table)
+    assert "one arm than in the other: blood, week 6 (2 comparisons, smallest p = 0.012)." in text
+    assert "may no longer be as randomised" in text
+    assert sentences.describe_unequal_losses(table.assign(p_missing=1.0)) == ""
+    assert sentences.describe_unequal_losses(table.assign(blinded=True)) == ""
+    assert sentences.describe_unequal_losses(table.iloc[:0]) == ""
+    measured = table.assign(p_missing=[1.0, 1.0, 0.01, 1.0])
+    assert "measurements, week 6" in sentences.describe_unequal_losses(measured)
