@@ -156,7 +156,6 @@ def _write_exports(
 ) -> None:
     cells = tables["cells"]
     contigs = pool_tables(source.each("ingest", "contigs"), CONTIG_COLUMNS)
-    clone_cells = source.cohort["clones"].read("clone_cells")
     names = cells["library_id"] + "_" + cells["cell_barcode"]
     has_receptor = cells["chain_pairing"].notna().to_numpy()
     obs = cells[["clone_key", "receptor_type", "receptor_subtype", "chain_pairing"]]
@@ -171,7 +170,6 @@ def _write_exports(
     )
     write_cohort(mdata, folder / "cohort.h5mu")
     write_cellxgene(mdata["gex"], folder / "cellxgene.h5ad")
-    chains = rearrangements(contigs, clone_cells)
-    owner = cells.assign(cell=names).set_index("cell")["sample_id"]
-    samples = chains["cell_id"].map(owner)
-    write_airr({str(name): table for name, table in chains.groupby(samples)}, folder / "airr")
+    chains = rearrangements(contigs, cells)
+    by_sample = chains.groupby("sample_id")
+    write_airr({str(name): table for name, table in by_sample}, folder / "airr")

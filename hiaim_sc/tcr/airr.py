@@ -22,13 +22,24 @@ _REQUIRED_EMPTY = (
     "d_cigar",
     "j_cigar",
 )
+_CELL = ["library_id", "cell_barcode"]
+# Our name of what is known of a cell: AIRR's, or ours where it has none.
+_FROM_CELLS = {
+    "clone_key": "clone_id",
+    "sample_id": "sample_id",
+    "patient_id": "subject_id",
+    "tissue": "tissue",
+    "visit": "visit",
+    "session_phase": "session_phase",
+}
 
 
 def build_airr(contigs: pd.DataFrame, obs: pd.DataFrame) -> AnnData:
     """Receptors as scirpy holds them: ``obsm["airr"]``, a record per chain and cell.
 
     What `scirpy.io.from_airr_cells` makes of the same chains, without its loop over cells. Chains
-    of a cell are sorted by `contig_id`, non-productive ones included.
+    of a cell are sorted by `contig_id`, non-productive ones included. Fields that the AIRR schema
+    requires are there, if missing: scirpy's writers refuse an object without them.
 
     Parameters
     ----------
@@ -57,6 +68,9 @@ def build_airr(contigs: pd.DataFrame, obs: pd.DataFrame) -> AnnData:
     chains = chains.sort_values(["position", "contig_id"])
     n_chains = np.bincount(chains["position"], minlength=len(obs))
     columns = {name: _as_array(chains[name]) for name in CONTIG_FIELDS}
+    columns["sequence_id"] = _as_array(chains["contig_id"])
+    empty = _as_array(pd.Series(index=chains.index, dtype="str"))
+    columns |= dict.fromkeys((*_REQUIRED_EMPTY, "rev_comp"), empty)
     records = ak.unflatten(ak.zip(columns, depth_limit=1), n_chains)
     with warnings.catch_warnings():
         # scirpy holds receptors as awkward arrays, which anndata calls experimental
@@ -73,34 +87,49 @@ def _as_array(values: pd.Series) -> Any:
     return ak.from_arrow(pa.array(values, type=pa.string(), from_pandas=True))
 
 
-def rearrangements(contigs: pd.DataFrame, clone_cells: pd.DataFrame) -> pd.DataFrame:
+def rearrangements(contigs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     """Contigs as an AIRR rearrangement table.
+
+    Every contig that was kept has a row: those of cells without expression or of orphan chains, and
+    the non-productive ones, which have `productive` false and are no part of a clone.
 
     Parameters
     ----------
     contigs
         Of all libraries, with ``library_id``.
-    clone_cells
-        As `define_clones` returns them; gives ``clone_id``, our ``clone_key``.
+    cells
+        ``library_id cell_barcode`` and what is known of each cell: ``clone_key sample_id
+        patient_id tissue visit session_phase``.
 
     Returns
     -------
-    A row per contig, with the schema's required fields, of which those about alignments are empty.
+    A row per contig, sorted by `sequence_id`, which no two have in common. ``cell_id`` is
+    ``<library_id>_<cell_barcode>``, ``clone_id`` our `clone_key`, ``subject_id`` the patient and
+    ``sample_processing_id`` the library. Of the schema's required fields those about alignments
+    are empty.
 
     References
     ----------
     Vander Heiden et al. 2018, Front Immunol 9:2206, doi:10.3389/fimmu.2018.02206.
     """
-    cell = ["library_id", "cell_barcode"]
-    table = contigs.merge(clone_cells[[*cell, "clone_key"]], on=cell, how="left")
+    table = contigs.merge(cells[[*_CELL, *_FROM_CELLS]], on=_CELL, how="left")
+    cell_id = table["library_id"] + "_" + table["cell_barcode"]
     found = pd.DataFrame(
         {
-            "sequence_id": table["library_id"] + "_" + table["contig_id"],
-            "cell_id": table["library_id"] + "_" + table["cell_barcode"],
-            "clone_id": table["clone_key"],
+            "sequence_id": cell_id + "_" + _names_in_cell(table),
+            "cell_id": cell_id,
+            **{field: table[name] for name, field in _FROM_CELLS.items()},
+            "sample_processing_id": table["library_id"],
             "rev_comp": False,
             **{name: table[name] for name in CONTIG_FIELDS},
             **dict.fromkeys(_REQUIRED_EMPTY, ""),
         }
     )
     return found.sort_values("sequence_id", ignore_index=True)
+
+
+def _names_in_cell(table: pd.DataFrame) -> pd.Series:
+    """Names of contigs without the cell barcode that Cell Ranger's begin with."""
+    pairs = zip(table["contig_id"], table["cell_barcode"], strict=True)
+    names = [contig.removeprefix(f"{cell}_") for contig, cell in pairs]
+    return pd.Series(names, index=table.index, dtype="str")

@@ -5,7 +5,11 @@ import pandas as pd
 import pytest
 
 from hiaim_sc.config import TcrOptions
-from hiaim_sc.tcr import build_airr, define_clones, rearrangements
+from hiaim_sc.ingest import read_contigs
+from hiaim_sc.report.objects import write_airr
+from hiaim_sc.tcr import build_airr, call_receptors, define_clones, rearrangements
+
+CELL = ["library_id", "cell_barcode"]
 
 
 @pytest.fixture
@@ -60,14 +64,96 @@ def test_object_survives_writing(contigs, obs, tmp_path):
     assert again.obsm["airr"].to_list() == adata.obsm["airr"].to_list()
 
 
-def test_rearrangements_are_valid_airr(contigs, make_receptors, truth_table, tmp_path):
-    clone_cells = define_clones(make_receptors(truth_table), TcrOptions())
-    table = rearrangements(contigs, clone_cells)
-    table.to_csv(tmp_path / "airr.tsv", sep="\t", index=False)
-    assert airr.validate_rearrangement(str(tmp_path / "airr.tsv"))
+def test_object_can_be_written_by_scirpy(contigs, obs, tmp_path):
+    from scirpy.io import write_airr
+
+    write_airr(build_airr(contigs, obs), tmp_path / "scirpy.tsv")
+    assert airr.validate_rearrangement(str(tmp_path / "scirpy.tsv"))
+    table = pd.read_csv(tmp_path / "scirpy.tsv", sep="\t")
+    assert sorted(table["sequence_id"]) == sorted(contigs["contig_id"])
+
+
+@pytest.fixture
+def cells(contigs):
+    """Every cell of two libraries, which are two samples of one patient, with its clone."""
+    receptors = pool(contigs, patient_id="P1")
+    clones = define_clones(receptors, TcrOptions())[[*CELL, "clone_key"]]
+    samples = {"L1": ("S1", "blood"), "L2": ("S2", "tumor")}
+    known = receptors[CELL].merge(clones, on=CELL, how="left")
+    return known.assign(
+        sample_id=known["library_id"].map(lambda name: samples[name][0]),
+        tissue=known["library_id"].map(lambda name: samples[name][1]),
+        patient_id="P1",
+        visit="baseline",
+        session_phase="rest",
+    )
+
+
+def pool(contigs, **columns):
+    """Receptors of all libraries, in a table that clones can be made of."""
+    tables = [
+        call_receptors(table, TcrOptions()).assign(library_id=name)
+        for name, table in contigs.groupby("library_id")
+    ]
+    return pd.concat(tables, ignore_index=True).assign(predicted_doublet=False, **columns)
+
+
+@pytest.fixture
+def exported(contigs, cells, tmp_path):
+    chains = rearrangements(contigs, cells)
+    write_airr({str(name): table for name, table in chains.groupby("sample_id")}, tmp_path)
+    return sorted(tmp_path.glob("*.tsv"))
+
+
+def test_exported_files_are_valid_airr(exported, contigs):
+    assert [path.name for path in exported] == ["S1.tsv", "S2.tsv"]
+    assert all(airr.validate_rearrangement(str(path)) for path in exported)
+    tables = pd.concat([pd.read_csv(path, sep="\t") for path in exported])
+    assert len(tables) == len(contigs)
+    assert tables["sequence_id"].is_unique
+    first = tables.set_index("sequence_id").loc["L1_c4_contig_1"]
+    found = first[["cell_id", "sample_id", "subject_id", "tissue", "visit", "sample_processing_id"]]
+    assert found.tolist() == ["L1_c4", "S1", "P1", "blood", "baseline", "L1"]
+    assert first["clone_id"].startswith("P1|TRA:TRAV1-1:TGTGCTACA|TRB:TRBV5-1:TGCGCCAGC")
+
+
+def test_contigs_of_one_name_in_two_cells_stay_apart(contigs, cells):
+    table = rearrangements(contigs.assign(contig_id=contigs["contig_id"].str[-8:]), cells)
     assert table["sequence_id"].is_unique
-    found = table.set_index("sequence_id").loc["L1_c4_contig_1"]
-    assert found["cell_id"] == "L1_c4"
-    key = clone_cells.set_index("cell_barcode")["clone_key"]["c4"]
-    assert (found["clone_id"], found["locus"], found["junction"]) == (key, "TRA", "TGTGCTACA")
-    assert table.set_index("sequence_id")["clone_id"].isna()["L2_c1_contig_1"]
+    assert "L1_c4_contig_1" in set(table["sequence_id"])
+
+
+def test_every_contig_is_exported_with_what_it_is(exported):
+    table = pd.read_csv(exported[0], sep="\t").set_index("cell_id")
+    no_chain = table.loc["L1_c11"]
+    assert no_chain["productive"].tolist() == ["F", "F"]
+    assert no_chain["clone_id"].isna().all()
+    assert table.loc["L1_c8", "clone_id"].isna().all()  # more than two chains of an arm: no clone
+    assert table.loc["L1_c3", "clone_id"].endswith("|")  # an orphan alpha is a clone of its own
+
+
+def test_exported_files_give_the_same_receptors_and_clones_again(exported, contigs, cells):
+    again = pd.concat([read_contigs(path).table for path in exported], ignore_index=True)
+    receptors = pool(again.assign(library_id="all"), patient_id="P1")
+    expected = pool(contigs, patient_id="P1")
+    expected["cell_barcode"] = expected["library_id"] + "_" + expected["cell_barcode"]
+    drop = ["library_id"]
+    pd.testing.assert_frame_equal(
+        receptors.drop(columns=drop), expected.drop(columns=drop), check_dtype=False
+    )
+    clones = define_clones(receptors, TcrOptions()).set_index("cell_barcode")["clone_key"]
+    keys = cells.assign(cell=cells["library_id"] + "_" + cells["cell_barcode"])
+    assert clones.to_dict() == keys.set_index("cell")["clone_key"].dropna().to_dict()
+
+
+def test_scirpy_reads_the_exported_files(exported, contigs):
+    import scirpy as ir
+
+    adata = ir.io.read_airr([str(path) for path in exported])
+    ir.pp.index_chains(adata)
+    ir.tl.chain_qc(adata)
+    receptors = pool(contigs)
+    receptors.index = receptors["library_id"] + "_" + receptors["cell_barcode"]
+    for column in ("receptor_type", "receptor_subtype", "chain_pairing"):
+        found = adata.obs[column].astype(str).to_dict()
+        assert found == receptors[column].to_dict()

@@ -74,6 +74,17 @@ def test_order_of_contigs_does_not_matter(make_contigs, truth_table, order):
     pd.testing.assert_frame_equal(shuffled, call_receptors(contigs, OPTIONS))
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.sets(st.integers(0, 12)))
+def test_splitting_a_library_changes_no_receptor(make_contigs, truth_table, first):
+    contigs = make_contigs(truth_table)
+    number = contigs["cell_barcode"].map({name: i for i, name in enumerate(truth_table)})
+    parts = [contigs[number.isin(first)], contigs[~number.isin(first)]]
+    split = pd.concat([call_receptors(part, OPTIONS) for part in parts]).sort_values("cell_barcode")
+    whole = call_receptors(contigs, OPTIONS)
+    pd.testing.assert_frame_equal(split.reset_index(drop=True), whole, check_dtype=False)
+
+
 def test_no_contigs_give_an_empty_table(make_contigs):
     empty = call_receptors(make_contigs({"c": ["A1"]}).iloc[:0], OPTIONS)
     assert len(empty) == 0
