@@ -53,7 +53,7 @@ def test_real_matrix_of_two_genomes(shared_data):
         ("contigs_misc/immunarch_flu_bcr_multisample.csv.gz", "of B cells"),
         (f"{TENX}/sc5p_v2_hs_melanoma_10k_b_filtered_contig_annotations.csv.gz", "of B cells"),
         ("receptor_formats/airr/rearrangement_ig.tsv", "of B cells"),
-        ("receptor_formats/bd/test_per_cell_chain.csv", "no contig table"),
+        ("receptor_formats/bd/test_unfiltered_contigs.csv", "of B cells"),
         ("matrix_formats/pbmc68k_reduced.h5ad", "HDF5 file"),
     ],
 )  # fmt: skip
@@ -69,6 +69,7 @@ def test_real_file_that_is_refused(shared_data, name, words):
         "receptor_formats/10x/filtered_contig_annotations.csv",
         "contigs_misc/tenextra_filtered_contig_annotations_CR5plus.csv",
         "receptor_formats/tutorial_example_data/immunesim_airr/immunesim_trb.tsv",
+        "receptor_formats/bd/test_per_cell_chain.csv",
     ],
 )
 def test_real_contigs_of_t_cells(shared_data, name):
