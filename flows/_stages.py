@@ -81,6 +81,14 @@ STAGES: dict[str, Stage] = {
     "database_matches": Stage(
         meaning_steps.database_matches, ("hiaim_sc.tcr",), ("options.databases.similar",)
     ),
+    "similarity_cost": Stage(
+        meaning_steps.similarity_cost, ("hiaim_sc.tcr",), ("options.similarity",)
+    ),
+    "similarity": Stage(meaning_steps.similarity, ("hiaim_sc.tcr",), ("options.similarity",)),
+    "cell_scores": Stage(meaning_steps.cell_scores, ("hiaim_sc.annotate",)),
+    "clone_phenotypes": Stage(
+        meaning_steps.clone_phenotypes, ("hiaim_sc.compare",), ("options.phenotypes",)
+    ),
     "identity": Stage(steps.identity, ("hiaim_sc.compare",), ("options.identity",)),
     "antigen_calls": Stage(
         antigen_steps.antigen_calls, ("hiaim_sc.dna_barcodes",), ("options.dna_barcodes",)

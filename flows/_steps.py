@@ -43,7 +43,7 @@ def selected(inputs: Inputs) -> Payloads:
     from hiaim_sc.integrate import gather_counts
 
     found = inputs.one("features").read("features")
-    wanted = panel_genes(found, inputs.table("panel"))
+    wanted = panel_genes(found, inputs.table("panel"), inputs.table("signatures"))
     cells = inputs.tables("qc", "cell_qc")
     batches = inputs.table("layout").set_index("library_id")["batch"]
     libraries = (
@@ -65,11 +65,11 @@ def embedding(inputs: Inputs) -> Payloads:
 
 def cell_types(inputs: Inputs) -> Payloads:
     """What each cell is."""
-    from hiaim_sc.annotate import annotate_cells
+    from hiaim_sc.annotate import annotate_cells, without_signatures
     from hiaim_sc.tcr import RECEPTOR_COLUMNS
 
     labels = annotate_cells(
-        inputs.one("selected").read("selected"),
+        without_signatures(inputs.one("selected").read("selected")),
         inputs.one("embedding").read("embedding"),
         inputs.pooled("receptors", "receptors", RECEPTOR_COLUMNS),
         inputs.one("clones").read("clone_cells"),
@@ -207,6 +207,7 @@ def endpoints(inputs: Inputs) -> Payloads:
         inputs.table("located"),
         inputs.table("measurements"),
         screen,
+        inputs.one("clone_phenotypes").read("clone_phenotypes"),
         design=inputs.config.design,
         options=inputs.options.compare,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hiaim_sc.annotate import read_panel
+from hiaim_sc.annotate import read_panel, read_signatures
 
 if TYPE_CHECKING:
     from flows._run import StudyRun
@@ -21,6 +21,9 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
     study = run.study
     layout = run.value("layout", study.layout(libraries.libraries()))
     panel = run.value("panel", read_panel(study.panel_file()))
+    signatures = run.value(
+        "signatures", read_signatures(study.signatures_file(), study.gene_lists())
+    )
     of = libraries.inputs
 
     features = run.call("features", of("genes"))
@@ -33,7 +36,7 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
         run.complete(what, [call])
         keys[name] = call.recipe.key
 
-    common = {"layout": layout, "panel": panel}
+    common = {"layout": layout, "panel": panel, "signatures": signatures}
     stage("selected", "selected counts", {**of("ingest", "qc"), **common}, "features")
     stage("embedding", "embedding and clusters", {}, "selected")
     stage(
@@ -53,6 +56,7 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
         "clones",
         "cells",
     )
+    stage("cell_scores", "scores of T cells", {"signatures": signatures}, "selected", "cells")
     participants = run.value("participants", study.identity_participants())
     stage(
         "identity",

@@ -73,9 +73,10 @@ def _measure(
     study = run.study
     inputs = {"cells": cohort["cells"], "located": located}
     stained = libraries.inputs("specificity")
-    more: dict[str, str] = {}
+    inputs = {"cells": cohort["cells"], "located": located}
+    more = {"clone_phenotypes": cohort["clone_phenotypes"]}
     if stained and study.antigens is not None:
-        more = {
+        more |= {
             **stained,
             "antigens": run.value("antigens", study.antigens),
             "hla": run.value("hla", study.patient_hla()),

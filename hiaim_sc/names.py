@@ -155,6 +155,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "tumour_clonal": tuple(f"{_CLONAL} blood_tumour_dual share_bt overlap_bt novel_tum".split()),
     "startrac": STARTRAC,
     "pmhc": ("pmhc_breadth", "pmhc_mag"),
+    "reactive_clones": ("blood_ptr_frac",),
 }
 # Every endpoint from sequencing; measurements are `<assay>:<analyte>`.
 ENDPOINTS: Final = frozenset(name for family in FAMILIES.values() for name in family)
@@ -185,6 +186,9 @@ CLONE_SOURCES: Final = ("paired", "rescued", "orphan")
 # How close a clone's receptor is to a database's, the closest first.
 MATCH_LEVELS: Final = ("pair", "VDJ+V", "VDJ", "similar", "VJ+V")
 STRONG_MATCH_LEVELS: Final = ("pair", "VDJ+V")
+# What a clone is called by its expression; never without "putative".
+PUTATIVE: Final = "putative_tumor_reactive"
+CLONE_LABELS: Final = (PUTATIVE, "other", "excluded", "untestable")
 TRACKING_CLASSES: Final = ("novel", "lost", "expanded", "contracted", "persistent", "untestable")
 
 # What the method of rows of differential_expression starts with that confirm those of another.
@@ -261,6 +265,12 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
             "n_missing n_died reason_empty blinded"
         ),
         "database_matches": ("clone_key database epitope antigen organism match_level n_cells"),
+        "cell_scores": "library_id cell_barcode patient_id tissue cell_type_lineage",
+        "clone_phenotypes": (
+            "patient_id clone_key n_cells n_tumor n_blood n_cell_types main_cell_type main_share "
+            "entropy modularity n_scored score threshold label reason"
+        ),
+        "similarity_clusters": "patient_id cluster clone_key n_cells n_clones metric",
         "databases": "database digest n_records n_not_human n_no_junction n_usable",
     }.items()
 }

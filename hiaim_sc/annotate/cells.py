@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from hiaim_sc.annotate.compartments import Evidence, call_compartments
 from hiaim_sc.annotate.lineages import TcellEvidence, call_lineages, call_states
 from hiaim_sc.annotate.neighbourhood import average_neighbourhood
-from hiaim_sc.annotate.panel import LEVELS
+from hiaim_sc.annotate.panel import LEVELS, find_columns
 from hiaim_sc.annotate.scores import score_gene_sets
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class _Markers:
     @classmethod
     def of(cls, selected: AnnData, panel: pd.DataFrame, smooth: sp.csr_matrix) -> _Markers:
         counts = sp.csr_matrix(selected.X)
-        columns = _columns_of(selected, set(panel["gene"]))
+        columns = find_columns(selected, set(panel["gene"]))
         position = list(columns.values())
         of_panel = sp.csr_matrix(counts[:, position])
         names = list(columns)
@@ -119,17 +119,6 @@ class _Markers:
             level: _score_level(counts, columns, panel[panel["level"] == level]) for level in LEVELS
         }
         return cls(found, pd.DataFrame(shares, columns=names), scores)
-
-
-def _columns_of(selected: AnnData, wanted: set[str]) -> dict[str, int]:
-    """Column of each panel gene that is there, by the panel's name for it; the first of twins."""
-    columns: dict[str, int] = {}
-    symbols = selected.var["symbol"].astype(str)
-    for position, (gene_id, symbol) in enumerate(zip(selected.var_names, symbols, strict=True)):
-        for name in (symbol, gene_id):
-            if name in wanted:
-                columns.setdefault(name, position)
-    return columns
 
 
 def _score_level(

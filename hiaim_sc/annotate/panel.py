@@ -14,6 +14,8 @@ from hiaim_sc.names import COARSE_OF_CELL_TYPE
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from anndata import AnnData
+
 LEVELS = ("compartment", "lineage", "state")
 _COLUMNS = ["cell_type", "gene", "sign", "level", "parent", "source"]
 
@@ -76,21 +78,43 @@ def _find_faults(name: str, table: pd.DataFrame) -> list[Fault]:
     return faults
 
 
-def panel_genes(features: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
-    """Genes to be gathered: the highly variable ones and those of the panel.
+def panel_genes(
+    features: pd.DataFrame, panel: pd.DataFrame, signatures: pd.DataFrame
+) -> pd.DataFrame:
+    """Genes to be gathered: the highly variable ones, those of the panel and of the signatures.
 
     Parameters
     ----------
     features
         ``gene_id symbol highly_variable``.
-    panel
-        As `read_panel` returns it; its genes are symbols or gene ids.
+    panel, signatures
+        As `read_panel` and `read_signatures` return them; genes are symbols or gene ids.
 
     Returns
     -------
-    ``gene_id symbol highly_variable in_panel``.
+    ``gene_id symbol highly_variable in_panel in_signature``.
     """
-    wanted = set(panel["gene"])
-    in_panel = features["symbol"].isin(wanted) | features["gene_id"].isin(wanted)
-    table = features[["gene_id", "symbol", "highly_variable"]].assign(in_panel=in_panel)
-    return table[table["highly_variable"] | table["in_panel"]].reset_index(drop=True)
+    table = features[["gene_id", "symbol", "highly_variable"]].copy()
+    for name, wanted in (("in_panel", panel["gene"]), ("in_signature", signatures["gene"])):
+        table[name] = table["symbol"].isin(set(wanted)) | table["gene_id"].isin(set(wanted))
+    is_wanted = table[["highly_variable", "in_panel", "in_signature"]].any(axis=1)
+    return table[is_wanted].reset_index(drop=True)
+
+
+def without_signatures(selected: AnnData) -> AnnData:
+    """The counts that cell types are told by: genes that only a signature wants are left out.
+
+    Scores are ranks among the genes of a cell, so that a further gene would move them.
+    """
+    return selected[:, (selected.var["highly_variable"] | selected.var["in_panel"]).to_numpy()]
+
+
+def find_columns(selected: AnnData, wanted: set[str]) -> dict[str, int]:
+    """Column of each wanted gene that is there, by the name it is wanted by; the first of twins."""
+    columns: dict[str, int] = {}
+    symbols = selected.var["symbol"].astype(str)
+    for position, (gene_id, symbol) in enumerate(zip(selected.var_names, symbols, strict=True)):
+        for name in (symbol, gene_id):
+            if name in wanted:
+                columns.setdefault(name, position)
+    return columns

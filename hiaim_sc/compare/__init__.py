@@ -3,6 +3,7 @@
 from hiaim_sc.compare.agreement import measure_agreement
 from hiaim_sc.compare.arms import compare_arms, draw_blinded_arms
 from hiaim_sc.compare.cells import build_cells, label_specificity
+from hiaim_sc.compare.clone_phenotypes import describe_clones
 from hiaim_sc.compare.contamination import check_contamination
 from hiaim_sc.compare.contrasts import Trial
 from hiaim_sc.compare.endpoints import Screen, measure_endpoints, measure_variants
@@ -28,6 +29,7 @@ __all__ = [
     "compare_expression",
     "count_flow",
     "count_sex_genes",
+    "describe_clones",
     "draw_blinded_arms",
     "label_specificity",
     "locate_samples",

@@ -19,7 +19,9 @@ from hiaim_sc.config.options import (
     IngestOptions,
     IntegrateOptions,
     Options,
+    PhenotypeOptions,
     QcOptions,
+    SimilarityOptions,
     TcrOptions,
 )
 from hiaim_sc.config.plan import (
@@ -52,10 +54,12 @@ __all__ = [
     "Model",
     "Name",
     "Options",
+    "PhenotypeOptions",
     "QcOptions",
     "ReadLayout",
     "RegisteredPrimary",
     "Setting",
+    "SimilarityOptions",
     "StudyConfig",
     "TcrOptions",
 ]

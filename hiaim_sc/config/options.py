@@ -74,6 +74,24 @@ class DatabaseOptions(Model):
     )
 
 
+class SimilarityOptions(Model):
+    """Clusters of clones with nearly the same receptor."""
+
+    metric: Literal["off", "hamming", "tcrdist"] = "off"
+    cutoff: int | None = Field(
+        None, ge=0, le=254, description="Largest distance. Default: hamming 1, tcrdist 15."
+    )
+    arms: Literal["all", "VDJ"] = Field("all", description="Chains that must be near.")
+    scope: Literal["patient", "expanded"] = Field(
+        "patient", description="All clones within each patient, or expanded ones of all patients."
+    )
+    expanded_min_cells: int = Field(2, ge=2, description="Cells that make a clone expanded here.")
+    max_pairs: int = Field(
+        5_000_000_000, ge=1, description="A run that would compare more pairs is refused."
+    )
+    n_jobs: int = Field(1, ge=1, description="Threads.")
+
+
 class DnaBarcodeOptions(Model):
     """Calls of pMHC specificity in single cells."""
 
@@ -155,6 +173,27 @@ class AnnotateOptions(Model):
     n_neighbors: int = Field(15, ge=1, description="To smooth over; at most integrate.n_neighbors.")
 
 
+class PhenotypeOptions(Model):
+    """The states that a clone spans, and which clones may be tumour-reactive."""
+
+    min_cells: int = Field(3, ge=2, description="Cells with expression that a clone needs.")
+    min_tumor_cells: int = Field(3, ge=1, description="... and scored CD8 T cells in the tumour.")
+    score: Name = Field("mana_proxy", description="The signature that decides.")
+    threshold: Literal["percentile", "otsu"] = Field(
+        "percentile",
+        description="Per patient: percentile of tumour cells whose clone has one cell, or Otsu's.",
+    )
+    percentile: float = Field(95.0, gt=0, lt=100)
+    min_reference_cells: int = Field(20, ge=2, description="Cells that the threshold needs.")
+    signatures: str | None = Field(
+        None, description="Your own signatures of tumour-reactive T cells (a path)."
+    )
+    gene_lists: dict[Name, str] = Field(
+        default_factory=dict,
+        description="Further signatures, scored by rank: name and file (a gene in each line).",
+    )
+
+
 class IdentityOptions(Model):
     """Is each sample of the patient it is said to be of?"""
 
@@ -224,9 +263,11 @@ class Options(Model):
     qc: QcOptions = QcOptions()
     tcr: TcrOptions = TcrOptions()
     databases: DatabaseOptions = DatabaseOptions()
+    similarity: SimilarityOptions = SimilarityOptions()
     dna_barcodes: DnaBarcodeOptions = DnaBarcodeOptions()
     bulk: BulkOptions = BulkOptions()
     integrate: IntegrateOptions = IntegrateOptions()
     annotate: AnnotateOptions = AnnotateOptions()
+    phenotypes: PhenotypeOptions = PhenotypeOptions()
     identity: IdentityOptions = IdentityOptions()
     compare: CompareOptions = CompareOptions()

@@ -43,6 +43,18 @@ FIGURES: Final = {
         "The eight largest clones of each patient (two cells or more) over visits. Within a "
         "patient one colour is one clone in all tissues; colours mean nothing across patients.",
     ),
+    "clone_states": (
+        "clones",
+        "Cell types of the five largest clones of each patient, over all tissues and visits. A "
+        "dot marks a putative tumour-reactive clone: one whose CD8 T cells in the tumour score "
+        "high for the programme of such cells. That is no proof of what it recognises.",
+    ),
+    "reactive_clones": (
+        "clones",
+        "CD8 T cells of the blood in putative tumour-reactive clones, of those with a clone: each "
+        "patient's own course (thin) and the median (thick). The clones of a patient are one set "
+        "for all visits; this figure knows no arm.",
+    ),
     "antigens": (
         "antigens",
         "Cells that passed quality control and were called specific, per antigen and patient.",

@@ -35,6 +35,7 @@ ENDPOINT_LABELS: Final = {
     "share_bt": "tumour CD8 T cells whose clone is in blood",
     "overlap_bt": "overlap of CD8 T clones of tumour and blood",
     "novel_tum": "tumour CD8 T cells of clones unseen at baseline",
+    "blood_ptr_frac": "CD8 T cells in putative tumour-reactive clones",
     "pmhc_breadth": "antigens recognised, of those screened",
     "pmhc_mag": "T cells that recognise an antigen",
 }
@@ -61,6 +62,7 @@ SHARE_ENDPOINTS: Final = frozenset(
         "gain_m",
         "share_bt",
         "novel_tum",
+        "blood_ptr_frac",
         "pmhc_breadth",
         "pmhc_mag",
         *(f"comp_{name}" for names in COMPOSITION.values() for name in names),

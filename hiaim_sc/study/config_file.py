@@ -54,28 +54,41 @@ def _content_faults(config: StudyConfig, folder: Path, lines: dict[str, int]) ->
         for root in config.data_roots
         if not (folder / root).is_dir()
     ]
-    if (panel := config.options.annotate.panel) is not None:
-        roots = PathRoots.of(folder, config.data_roots)
-        file = roots.locate(panel)
-        if not (roots.hold(file) and file.is_file()):
-            found.append(("options.annotate.panel", panel, "a file of the study or a data root"))
-    found += _database_faults(config, folder)
+    found += _file_faults(config, PathRoots.of(folder, config.data_roots))
     return [Fault(CONFIG, lines.get(key, 0), key, value, allowed) for key, value, allowed in found]
 
 
-def _database_faults(config: StudyConfig, folder: Path) -> list[tuple[str, str, str]]:
-    roots = PathRoots.of(folder, config.data_roots)
+def _file_faults(config: StudyConfig, roots: PathRoots) -> list[tuple[str, str, str]]:
+    """Files that the options name: each must be there, and a database be one."""
+    phenotypes = config.options.phenotypes
+    named = [("options.annotate.panel", config.options.annotate.panel)]
+    named += [("options.phenotypes.signatures", phenotypes.signatures)]
+    named += [
+        (f"options.phenotypes.gene_lists.{name}", text)
+        for name, text in phenotypes.gene_lists.items()
+    ]
+    databases = {
+        f"options.databases.files[{position}]": text
+        for position, text in enumerate(config.options.databases.files)
+    }
     found = []
-    for position, text in enumerate(config.options.databases.files):
-        key, file = f"options.databases.files[{position}]", roots.locate(text)
+    for key, text in [*named, *databases.items()]:
+        if text is None:
+            continue
+        file = roots.locate(text)
         if not (roots.hold(file) and file.is_file()):
             found.append((key, text, "a file of the study or a data root"))
-            continue
-        try:
-            read_database_header(file)
-        except LibraryFaultError as error:
-            found.append((key, text, error.reason))
+        elif key in databases and (fault := _database_fault(file)):
+            found.append((key, text, fault))
     return found
+
+
+def _database_fault(file: Path) -> str:
+    try:
+        read_database_header(file)
+    except LibraryFaultError as error:
+        return error.reason
+    return ""
 
 
 def _read_yaml(path: Path) -> tuple[Any, dict[str, int], list[Fault]]:

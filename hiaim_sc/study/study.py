@@ -171,17 +171,27 @@ class Study:
         table["state"] = table["state"].where(table["reason"].isna(), "quarantined")
         return table
 
+    def _locate(self, text: str) -> Path:
+        return PathRoots.of(self.folder, self.config.data_roots).locate(text)
+
     def panel_file(self) -> Path | None:
         """Path of the study's own marker panel, None where it uses the packaged one."""
         panel = self.config.options.annotate.panel
-        if panel is None:
-            return None
-        return PathRoots.of(self.folder, self.config.data_roots).locate(panel)
+        return None if panel is None else self._locate(panel)
+
+    def signatures_file(self) -> Path | None:
+        """Path of the study's own signatures, None where it uses the packaged ones."""
+        signatures = self.config.options.phenotypes.signatures
+        return None if signatures is None else self._locate(signatures)
+
+    def gene_lists(self) -> dict[str, Path]:
+        """Paths of the further signatures, by name."""
+        lists = self.config.options.phenotypes.gene_lists
+        return {name: self._locate(text) for name, text in lists.items()}
 
     def database_files(self) -> tuple[Path, ...]:
         """Paths of the databases of receptors with known antigens."""
-        roots = PathRoots.of(self.folder, self.config.data_roots)
-        return tuple(roots.locate(text) for text in self.config.options.databases.files)
+        return tuple(self._locate(text) for text in self.config.options.databases.files)
 
     def strata(self) -> pd.DataFrame:
         """`patient_id` and the columns that were randomised in."""

@@ -6,6 +6,7 @@ from hiaim_sc.tcr.clones import define_clones
 from hiaim_sc.tcr.databases import match_databases, pool_databases, read_database
 from hiaim_sc.tcr.pooling import pool_receptors
 from hiaim_sc.tcr.receptors import RECEPTOR_COLUMNS, call_receptors
+from hiaim_sc.tcr.similarity import cluster_clones, estimate_cost
 from hiaim_sc.tcr.tables import alias_clones, share_clones, track_clones
 
 __all__ = [
@@ -14,7 +15,9 @@ __all__ = [
     "alias_clones",
     "build_airr",
     "call_receptors",
+    "cluster_clones",
     "define_clones",
+    "estimate_cost",
     "match_databases",
     "pool_databases",
     "pool_receptors",

@@ -8,7 +8,13 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from hiaim_sc.annotate import annotate_cells, panel_genes, read_panel
+from hiaim_sc.annotate import (
+    annotate_cells,
+    panel_genes,
+    read_panel,
+    read_signatures,
+    without_signatures,
+)
 from hiaim_sc.config import Options
 from hiaim_sc.ingest import read_library
 from hiaim_sc.integrate import embed, gather_counts, select_features, summarise_genes
@@ -28,11 +34,12 @@ def annotate(libraries, receptors, clones, total_counts=None):
     """Cell types of ``(library_id, batch, counts, kept)``, from the statistics on."""
     panel = read_panel(None)
     stats = {name: summarise_genes(counts, kept) for name, _, counts, kept in libraries}
-    genes = panel_genes(select_features(stats, OPTIONS.integrate), panel)
+    genes = panel_genes(select_features(stats, OPTIONS.integrate), panel, read_signatures())
     selected = gather_counts(libraries, genes)
     if total_counts is not None:
         selected.obs["total_counts"] = total_counts
     embedding = embed(selected, OPTIONS.integrate, rng=np.random.default_rng(1))
+    selected = without_signatures(selected)
     return annotate_cells(selected, embedding, receptors, clones, panel, OPTIONS.annotate)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 
-from hiaim_sc.annotate import panel_genes, read_panel
+from hiaim_sc.annotate import panel_genes, read_panel, read_signatures
 from hiaim_sc.annotate.neighbourhood import average_neighbourhood
 from hiaim_sc.annotate.scores import score_gene_sets
 from hiaim_sc.errors import UserInputError
@@ -112,6 +112,6 @@ def test_panel_genes_are_gathered_beside_the_variable_ones():
             "highly_variable": [False, False, True, True],
         }
     )
-    found = panel_genes(features, read_panel(None))
+    found = panel_genes(features, read_panel(None), read_signatures())
     assert list(found["gene_id"]) == ["E1", "E3", "E4"]
     assert list(found["in_panel"]) == [True, False, True]

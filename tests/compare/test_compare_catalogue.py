@@ -12,7 +12,7 @@ from hiaim_sc.compare.endpoints.diversity import average_inequality, effective_c
 from hiaim_sc.compare.endpoints.scales import as_mean_number, as_mean_share, as_share
 from hiaim_sc.compare.endpoints.tissues import unseen_share
 from hiaim_sc.config import CompareOptions, Design
-from hiaim_sc.names import ENDPOINTS, FAMILIES
+from hiaim_sc.names import ENDPOINTS, FAMILIES, PUTATIVE, RELEASE_TABLES
 from hiaim_sc.stats import (
     clonality,
     gini,
@@ -243,11 +243,53 @@ def test_mobilisation_is_the_ratio_to_rest_within_patient_and_visit(measure):
 
 def test_the_words_of_the_plan_are_the_endpoints_that_are_measured(measure):
     samples = {**SAMPLES, "P1-week6-blood-post_bout": AFTER}
-    found = measure(samples, screen=make_screen([])).reset_index()
+    phenotypes = pd.DataFrame(columns=RELEASE_TABLES["clone_phenotypes"], dtype="str")
+    found = measure(samples, screen=make_screen([]), phenotypes=phenotypes).reset_index()
     assert set(found["endpoint"]) == ENDPOINTS
     assert CHANGES | WITH_BLOOD <= ENDPOINTS
     for family, members in FAMILIES.items():
         assert len(set(members)) == len(members), family
+
+
+def make_phenotypes(*rows):
+    columns = ["patient_id", "clone_key", "label", "reason"]
+    known = pd.DataFrame(rows, columns=columns, dtype="str")
+    return known.reindex(columns=RELEASE_TABLES["clone_phenotypes"])
+
+
+def test_blood_cells_of_putative_clones_are_counted_of_those_with_a_clone(measure):
+    """Blood at week 6 has 20, 20 and 10 cells of clones that the tumour tells about."""
+    samples = {LATER: [20, 20, 10], "P1-baseline-blood-rest": [50], BIOPSY: [30]}
+    rows = [("P1", f"P1:{i:03d}", PUTATIVE if i == 1 else "other", "") for i in range(3)]
+    options = OPTIONS.model_copy(update={"min_t_cells": 50})
+    found = measure(samples, phenotypes=make_phenotypes(*rows), options=options)
+    later = found.loc[("blood_ptr_frac", LATER)]
+    assert later["value"] == pytest.approx(20 / 50)
+    assert later["value_analysed"] == pytest.approx(np.log(20.5 / 30.5))
+    assert (later["n_cells"], later["scale"]) == (50, "logit")
+    assert found.loc[("blood_ptr_frac", "P1-baseline-blood-rest"), "value"] == 0
+    assert ("blood_ptr_frac", BIOPSY) not in found.index
+
+
+@pytest.mark.parametrize(
+    ("label", "why", "update", "reason"),
+    [
+        ("untestable", "too_few_tumor_cells", {"min_t_cells": 50}, "below_cell_min"),
+        ("excluded", "MAIT", {"min_t_cells": 50}, "below_cell_min"),
+        (PUTATIVE, "", {"min_t_cells": 51}, "below_cell_min"),
+        (PUTATIVE, "", {"min_t_cells": 50}, ""),
+    ],
+)
+def test_why_no_blood_cells_of_putative_clones_are_counted(measure, label, why, update, reason):
+    samples, phenotypes = {LATER: [50], BIOPSY: [30]}, make_phenotypes(("P1", "P1:000", label, why))
+    found = measure(samples, phenotypes=phenotypes, options=OPTIONS.model_copy(update=update))
+    assert found.loc[("blood_ptr_frac", LATER), "reason_missing"] == reason
+
+
+def test_nothing_is_expected_of_genes_that_were_not_measured(measure):
+    phenotypes = make_phenotypes(("P1", "P1:000", "untestable", "genes_not_measured"))
+    found = measure({LATER: [50], BIOPSY: [30]}, phenotypes=phenotypes)
+    assert "blood_ptr_frac" not in found.index
 
 
 def test_a_mean_over_subsamples_is_taken_on_the_analysed_scale():

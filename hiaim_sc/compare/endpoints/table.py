@@ -11,6 +11,7 @@ from hiaim_sc.compare.endpoints.composition import measure_composition
 from hiaim_sc.compare.endpoints.measurements import measure_analytes
 from hiaim_sc.compare.endpoints.mobilisation import measure_mobilisation
 from hiaim_sc.compare.endpoints.pmhc import Screen, measure_pmhc
+from hiaim_sc.compare.endpoints.reactive import measure_reactive
 from hiaim_sc.compare.endpoints.repertoires import gather_repertoires
 from hiaim_sc.compare.endpoints.startrac import measure_startrac
 from hiaim_sc.names import RELEASE_TABLES
@@ -24,6 +25,7 @@ def measure_endpoints(
     located: pd.DataFrame,
     measurements: pd.DataFrame | None = None,
     screen: Screen | None = None,
+    phenotypes: pd.DataFrame | None = None,
     *,
     design: Design,
     options: CompareOptions,
@@ -40,6 +42,8 @@ def measure_endpoints(
         What was measured otherwise, if anything; it becomes endpoints ``<assay>:<analyte>``.
     screen
         What was stained with pMHC multimers, if anything.
+    phenotypes
+        Release table ``clone_phenotypes``, where clones were described.
     design
         Visits and tissues.
     options
@@ -57,6 +61,8 @@ def measure_endpoints(
     if repertoires.population == "CD8":
         typed = gather_repertoires(located, cells, design, options, population="typed T")
         rows += measure_startrac(typed, cells)
+        if phenotypes is not None:
+            rows += measure_reactive(repertoires, phenotypes)
     if screen is not None:
         rows += measure_pmhc(located, cells, screen, repertoires.population, options)
     columns = [*RELEASE_TABLES["endpoints"], "scale", "depth", "population", "unit"]

@@ -10,6 +10,7 @@ import pandas as pd
 from hiaim_sc.report.canvas import write_figure
 from hiaim_sc.report.catalogue import EXPRESSION
 from hiaim_sc.report.figures.antigens import antigens, tabulate_antigens
+from hiaim_sc.report.figures.clone_states import clone_states, tabulate_states
 from hiaim_sc.report.figures.clone_tracking import clone_tracking
 from hiaim_sc.report.figures.composition import composition, tabulate_composition
 from hiaim_sc.report.figures.forest import forest
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "antigens",
+    "clone_states",
     "clone_tracking",
     "composition",
     "draw_figures",
@@ -78,6 +80,8 @@ def draw_figures(
         "identity": identity(tables["sharing"], samples),
         "composition": composition(tabulate_composition(cells), **layout),
         "clone_tracking": clone_tracking(tables["clones"], **layout),
+        "clone_states": clone_states(tabulate_states(tables["clone_phenotypes"], cells)),
+        "reactive_clones": paired_lines(_choose_reactive(tables["endpoints"]), visits=visits),
         "antigens": antigens(tabulate_antigens(tables["specificity"], cells)),
         "forest": forest(_choose_gates(tables["comparisons"])),
         "paired_lines": paired_lines(_choose_courses(tables), visits=visits),
@@ -95,6 +99,10 @@ def draw_figures(
         if len(here):
             figures[f"{EXPRESSION}{tissue}"] = volcano(here)
     return figures
+
+
+def _choose_reactive(endpoints: pd.DataFrame) -> pd.DataFrame:
+    return endpoints[endpoints["endpoint"] == "blood_ptr_frac"]
 
 
 def _choose_gates(comparisons: pd.DataFrame) -> pd.DataFrame:
