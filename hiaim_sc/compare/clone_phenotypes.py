@@ -83,7 +83,7 @@ def _count_states(cells: pd.DataFrame) -> pd.DataFrame:
         table[f"n_{tissue}"] = found.reindex(table.index, fill_value=0)
     types = cells.groupby(["clone_key", "cell_type"], as_index=False).size()
     share = types["size"] / types["clone_key"].map(table["n_cells"])
-    by_clone = types.assign(share=share, term=-share * np.log2(share)).groupby("clone_key")
+    by_clone = types.assign(share=share, term=share * np.log2(1 / share)).groupby("clone_key")
     table["n_cell_types"] = by_clone.size()
     table["main_cell_type"] = _find_most_frequent(cells, "cell_type")
     table["main_share"] = by_clone["share"].max()

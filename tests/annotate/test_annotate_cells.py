@@ -24,6 +24,9 @@ KINDS = {
     "epi": "EPCAM CLDN7 KRT8 KRT18 KRT19",
     "fib": "COL1A1 COL1A2 LUM DCN COL6A2 SPARC",
     "bare": "CD3D CD3E CD3G CD2 TRAC",
+    "gd": "CD3D CD3E CD3G CD2 TRDC TRDV2 TRGV9 NKG7",
+    "trdc t": "CD3D CD3E CD3G CD2 TRAC TRDC CD8A CD8B",
+    "trdc nk": "KLRD1 NKG7 NCR1 FCGR3A GNLY KLRF1 FGFBP2 CX3CR1 PRF1 GZMB SPON2 TRDC",
     "red": "HBB HBA1 HBA2",
     "none": "",
 }
@@ -39,6 +42,9 @@ COARSE = {
     "epi": "epithelial",
     "fib": "stroma",
     "bare": "T",
+    "gd": "T",
+    "trdc t": "T",
+    "trdc nk": "NK",
     "red": "other",
     "none": "unassigned",
 }
@@ -191,6 +197,20 @@ def test_invariant_and_gamma_delta_receptors_name_the_lineage():
     found = build(["cd8"] * 40, receptors=receptors)
     assert list(found["cell_type_lineage"].iloc[:3]) == ["MAIT", "iNKT", "gd"]
     assert (found["cell_type_lineage"].iloc[3:] == "CD8").all()
+
+
+def test_gamma_delta_by_genes_needs_cd3_a_v_gene_and_no_alpha_beta_receptor():
+    """NK cells express TRDC, and some alpha-beta T cells keep it."""
+    found = build(
+        ["gd"] * 30 + ["trdc t"] * 30 + ["trdc nk"] * 30,
+        receptors=[(0, "single pair", "TRA+TRB", ""), (1, "orphan VDJ", "TRA+TRB", "")],
+        low=0.0,
+    )
+    lineage = found["cell_type_lineage"]
+    assert not set(lineage.iloc[:2]) & {"gd"}
+    assert set(lineage.iloc[2:30]) == {"gd"}
+    assert set(lineage.iloc[30:60]) == {"CD8"}
+    assert set(lineage.iloc[60:]) == {"NK"}
 
 
 def test_a_clone_is_one_lineage():

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hiaim_sc.names import COARSE_OF_CELL_TYPE, RELEASE_TABLES
+from hiaim_sc.names import COARSE_OF_CELL_TYPE, PUTATIVE, RELEASE_TABLES
 from hiaim_sc.report import figures
 from hiaim_sc.report.canvas import render_png, render_svg
 from hiaim_sc.report.figures.antigens import tabulate_antigens
+from hiaim_sc.report.figures.clone_states import tabulate_states
 from hiaim_sc.report.figures.clone_tracking import tabulate_frequencies
 from hiaim_sc.report.figures.composition import tabulate_composition
 from hiaim_sc.report.figures.identity import tabulate_overlap
@@ -38,6 +39,7 @@ def shown_on(figure):
 def test_every_figure_of_a_release_is_drawn(drawn):
     assert set(drawn) == {
         "sample_flow", "library_qc", "identity", "composition", "clone_tracking", "antigens",
+        "clone_states", "reactive_clones",
         "forest", "paired_lines", "umap_cell_type", "umap_tissue", "umap_batch",
         "forest_blood_composition", "forest_tumour_composition", "forest_blood_clonal",
         "forest_tumour_clonal", "forest_other", "sensitivity_blood_clonal",
@@ -53,6 +55,25 @@ def test_empty_tables_give_figures_that_say_so(dtype):
     points = figures.tabulate_points(None, empty["cells"], pd.Series(dtype=object))
     found = figures.draw_figures(empty, points, **DESIGN)
     assert all(len(figure.texts) == 1 and not figure.axes for figure in found.values())
+
+
+def test_states_of_the_largest_clones_are_counted_and_putative_ones_marked():
+    """Two patients: six clones of the first, of which five are drawn, one of the second."""
+    sizes = {f"P1 {i}": 9 - i for i in range(6)} | {"P2 0": 3}
+    phenotypes = pd.DataFrame(
+        [(key[:2], key, n, PUTATIVE if key == "P1 1" else "other") for key, n in sizes.items()],
+        columns=["patient_id", "clone_key", "n_cells", "label"],
+    )
+    cells = pd.DataFrame([(key, "CD8 T") for key, n in sizes.items() for _ in range(n)])
+    cells = cells.set_axis(["clone_key", "cell_type"], axis=1).assign(qc_pass=True)
+    cells.loc[0, "cell_type"], cells.loc[1, "qc_pass"] = "proliferating T", False
+    counts = tabulate_states(phenotypes, cells)
+    assert list(counts.columns) == ["CD8 T", "proliferating T"]
+    assert counts.to_numpy().tolist() == [[7, 1], [8, 0], [7, 0], [6, 0], [5, 0], [3, 0]]
+    figure = figures.clone_states(counts)
+    labels = [tick.get_text().split() for tick in figure.axes[0].get_yticklabels()]
+    assert labels == [["P1", "1"], ["\u25cf", "2"], ["3"], ["4"], ["5"], ["P2", "1"]]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["8", "8", "7", "6", "5", "3"]
 
 
 def test_files_are_the_same_each_time_whatever_the_users_settings(tables, tmp_path):

@@ -57,6 +57,10 @@ def test_pairing_of_the_pbmc_library(shared_data):
         "orphan VJ": 35,
         "two full chains": 30,
     }
+    alpha_j = receptors["VJ_1_j_call"].isin(["TRAJ33", "TRAJ20", "TRAJ12"])
+    has_genes = (receptors["VJ_1_v_call"] == "TRAV1-2") & alpha_j
+    assert has_genes.sum() == 58
+    assert (receptors.loc[has_genes, "VJ_1_junction_aa"].str.len() == 12).sum() == 55
     is_mait = receptors["invariant"] == "MAIT"
     assert (is_mait & (receptors["VJ_1_v_call"] == "TRAV1-2")).sum() == 55
     assert (receptors["invariant"] == "iNKT").sum() == 2
