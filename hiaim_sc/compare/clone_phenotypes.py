@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hiaim_sc.config import PhenotypeOptions
 
 _CELL: Final = ["library_id", "cell_barcode"]
+_COLUMNS: Final = RELEASE_TABLES["clone_phenotypes"]
 _INVARIANT: Final = ("MAIT", "iNKT", "gd")
 
 
@@ -52,7 +53,9 @@ def describe_clones(
     CD8 cells in the tumour; sorted by patient and clone. `entropy` is of the cell types, in bits.
     """
     seen = _locate(cells, embedding)
-    size = seen.groupby("clone_key")["clone_key"].transform("size")
+    size = seen["clone_key"].map(seen["clone_key"].value_counts())
+    if not (size >= options.min_cells).any():
+        return pd.DataFrame({name: pd.Series(dtype=_dtype(name)) for name in _COLUMNS})
     states = _count_states(seen[size >= options.min_cells])
     table = states.join(_modularity(seen, embedding)).reset_index()
     table["exclusion"] = _exclude(table, seen, matches)
@@ -62,8 +65,13 @@ def describe_clones(
         how="left",
     )
     more = sorted(name for name in table if name.startswith("score_"))
-    columns = [*RELEASE_TABLES["clone_phenotypes"], *more]
-    return table.sort_values(["patient_id", "clone_key"], ignore_index=True)[columns]
+    return table.sort_values(["patient_id", "clone_key"], ignore_index=True)[[*_COLUMNS, *more]]
+
+
+def _dtype(column: str) -> str:
+    if column in ("patient_id", "clone_key", "main_cell_type", "label", "reason"):
+        return "str"
+    return "int64" if column.startswith("n_") else "float64"
 
 
 def _locate(cells: pd.DataFrame, embedding: AnnData) -> pd.DataFrame:

@@ -60,6 +60,19 @@ def describe(cells, by_clone, matches=None, options=OPTIONS, scores=None):
 TUMOUR = ("tumor", "CD8 T")
 
 
+@pytest.mark.parametrize("kind", ["no cells", "no clones", "small clones"])
+def test_nothing_to_describe_gives_the_columns(kind):
+    cells = make_cells({})
+    if kind == "no clones":
+        cells["clone_key"] = pd.Series([None] * len(cells), dtype="str")
+    cells = cells.iloc[:0] if kind == "no cells" else cells
+    embedding = make_embedding(cells, np.zeros((len(cells), 0), dtype=int))
+    scores = make_scores(make_cells({}), {}).iloc[:0]
+    found = describe_clones(cells, embedding, scores, None, OPTIONS)
+    assert list(found) == list(RELEASE_TABLES["clone_phenotypes"])
+    assert found.empty
+
+
 def test_states_of_a_clone():
     cells = make_cells({"a": [TUMOUR, ("blood", "CD8 T"), ("blood", "proliferating T"), TUMOUR]})
     found = describe(cells, {}).loc["a"]
