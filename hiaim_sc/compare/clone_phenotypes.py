@@ -115,8 +115,8 @@ def _exclude(table: pd.DataFrame, cells: pd.DataFrame, matches: pd.DataFrame | N
     keys = table["clone_key"]
     own = cells[cells["clone_key"].isin(keys)]
     is_invariant = own["invariant"].isin(_INVARIANT)
-    by_receptor = keys.map(_find_most_frequent(own[is_invariant], "invariant"))
-    by_lineage = keys.map(_find_most_frequent(own, "cell_type_lineage"))
+    by_receptor = keys.map(_find_most_frequent(own[is_invariant], "invariant")).astype("str")
+    by_lineage = keys.map(_find_most_frequent(own, "cell_type_lineage")).astype("str")
     reason = by_receptor.fillna(by_lineage.where(by_lineage.isin(_INVARIANT)))
     reason = reason.mask(
         keys.isin(own.loc[own["receptor_subtype"] == "TRG+TRD", "clone_key"]), "gd"
