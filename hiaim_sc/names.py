@@ -151,7 +151,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
         "tum_NK_T",
     ),
     "tumour_cell_types": tuple(f"comp_{name}" for name in COMPOSITION["tumor"]),
-    "blood_clonal": tuple(_CLONAL.split()),
+    "blood_clonal": (*_CLONAL.split(), "ctm_frac"),
     "tumour_clonal": tuple(f"{_CLONAL} blood_tumour_dual share_bt overlap_bt novel_tum".split()),
     "startrac": STARTRAC,
     "pmhc": ("pmhc_breadth", "pmhc_mag"),

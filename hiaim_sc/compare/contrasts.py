@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hiaim_sc.compare.aliasing import find_aliasing
-from hiaim_sc.compare.endpoints import CHANGES, WITH_BLOOD
+from hiaim_sc.compare.endpoints import CHANGES, WITH_BLOOD, WITH_TUMOUR
 from hiaim_sc.names import SESSION_PHASES
 from hiaim_sc.stats import ancova, hedges_g, rerandomisation_test
 from hiaim_sc.storage import generator
@@ -37,6 +37,8 @@ class Place:
     @property
     def tissues(self) -> tuple[str, ...]:
         """Tissues whose samples the endpoint is made from."""
+        if self.endpoint in WITH_TUMOUR:
+            return (self.tissue, "tumor")
         return (self.tissue, "blood") if self.endpoint in WITH_BLOOD else (self.tissue,)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hiaim_sc.compare import Screen, locate_samples, measure_endpoints
-from hiaim_sc.compare.endpoints import CHANGES, WITH_BLOOD
+from hiaim_sc.compare.endpoints import CHANGES, WITH_BLOOD, WITH_TUMOUR
 from hiaim_sc.compare.endpoints.diversity import average_inequality, effective_clones
 from hiaim_sc.compare.endpoints.scales import as_mean_number, as_mean_share, as_share
 from hiaim_sc.compare.endpoints.tissues import unseen_share
@@ -140,6 +140,45 @@ def test_shared_and_novel_clones_at_full_depth(measure):
     assert row["scale"] == "logit"
 
 
+def test_circulating_cells_of_tumour_clones_at_full_depth(measure):
+    row = measure().loc[("ctm_frac", LATER)]
+    # clones 0 and 2 to 5 are in the biopsy; of clone 1, with 10 cells, and 6 to 19 there is nothing
+    assert row["value"] == pytest.approx((12 + 2 + 20 + 1 + 1) / 60)
+    assert row["value_analysed"] == pytest.approx(np.log(36.5 / 24.5))
+    assert (row["scale"], row["depth"], row["n_cells"]) == ("logit", 60, 60)
+
+
+def test_circulating_cells_of_five_clones(measure):
+    # tumour 1, 3, 2, 4, 0 and blood 0, 0, 1, 3, 5: 4 of 9 blood cells
+    options = OPTIONS.model_copy(
+        update={"depth": {"blood": 9, "tumor": 10}, "min_blood_depth": 9, "min_t_cells": 9}
+    )
+    samples = {LATER: [0, 0, 1, 3, 5], BIOPSY: [1, 3, 2, 4]}
+    assert measure(samples, options=options).loc[("ctm_frac", LATER), "value"] == (
+        pytest.approx(4 / 9)
+    )
+
+
+def test_circulating_cells_need_deep_blood_and_a_biopsy(measure):
+    shallow = OPTIONS.model_copy(update={"min_blood_depth": 61})
+    assert measure(options=shallow).loc[("ctm_frac", LATER), "reason_missing"] == "below_depth"
+    alone = {name: found for name, found in SAMPLES.items() if name != BIOPSY}
+    assert measure(alone).loc[("ctm_frac", LATER), "reason_missing"] == "not_collected"
+
+
+def test_the_depth_of_the_blood_does_not_move_the_circulating_cells(measure):
+    # the same frequencies at three times the cells; the biopsy is seen at the same depth
+    options = OPTIONS.model_copy(
+        update={"depth": {"blood": 20, "tumor": 30}, "min_blood_depth": 20}
+    )
+    values = []
+    for factor in (1, 3):
+        blood = [factor * n for n in (6, 5, 1, 8)]
+        table = measure({LATER: blood, BIOPSY: TUMOUR}, options=options)
+        values.append(table.loc[("ctm_frac", LATER), ["value", "value_analysed"]].tolist())
+    assert values[0] == pytest.approx(values[1])
+
+
 def test_the_unseen_share_is_its_mean_over_subsamples():
     rng = np.random.default_rng(7)
     tumour, blood = pd.Series([5, 3, 2]), pd.Series([4, 6, 0, 30])
@@ -246,7 +285,7 @@ def test_the_words_of_the_plan_are_the_endpoints_that_are_measured(measure):
     phenotypes = pd.DataFrame(columns=RELEASE_TABLES["clone_phenotypes"], dtype="str")
     found = measure(samples, screen=make_screen([]), phenotypes=phenotypes).reset_index()
     assert set(found["endpoint"]) == ENDPOINTS
-    assert CHANGES | WITH_BLOOD <= ENDPOINTS
+    assert CHANGES | WITH_BLOOD | WITH_TUMOUR <= ENDPOINTS
     for family, members in FAMILIES.items():
         assert len(set(members)) == len(members), family
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
 from hiaim_sc.compare import locate_samples, measure_endpoints
-from hiaim_sc.compare.endpoints import WITH_BLOOD
+from hiaim_sc.compare.endpoints import WITH_BLOOD, WITH_TUMOUR
 from hiaim_sc.config import CompareOptions, Design
 from hiaim_sc.names import COMPOSITION, REASONS_MISSING, RELEASE_TABLES, STARTRAC
 
@@ -242,7 +242,9 @@ def test_each_reason(study, make_cells, reason, endpoints):
     assert (here[named.get(endpoints, [endpoints])] == reason).all()
     if endpoints == "clonal":
         assert here["blood_nk_frac"] == ""
-    others = table[(table["sample_id"] != SAMPLE) & ~table["endpoint"].isin(WITH_BLOOD)]
+    others = table[
+        (table["sample_id"] != SAMPLE) & ~table["endpoint"].isin(WITH_BLOOD | WITH_TUMOUR)
+    ]
     assert (others["reason_missing"] == "").all()
 
 
@@ -313,7 +315,7 @@ def test_every_expected_sample_has_a_value_or_one_reason(study, make_cells, fate
         **{f"comp_{name}": 4 for name in ("plasma", "epithelial", "stroma")},
         **dict.fromkeys(EXPANSION, 8),
         **dict.fromkeys(("n_called_m", "called_frac_m", "gain_m", "turnover"), 4),
-        **dict.fromkeys(("blood_tumour_dual", "share_bt", "overlap_bt"), 4),
+        **dict.fromkeys(("blood_tumour_dual", "share_bt", "overlap_bt", "ctm_frac"), 4),
         "novel_tum": 2,
         **dict.fromkeys(STARTRAC, 4),
     }

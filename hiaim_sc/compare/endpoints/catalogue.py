@@ -14,6 +14,8 @@ from hiaim_sc.compare.endpoints.repertoires import (
     BASELINE_BLOOD,
     BLOOD,
     DEEP_BLOOD,
+    DEEP_ITSELF,
+    TUMOUR,
     Repertoire,
     Repertoires,
 )
@@ -90,6 +92,11 @@ def _shared(found: Repertoire) -> Measured:
     return as_share(1 - unseen, found.depth)
 
 
+def _circulating(found: Repertoire) -> Measured:
+    unseen = unseen_share(found.counts, found.partner(TUMOUR))
+    return as_share(1 - unseen, found.depth)
+
+
 def _overlap(found: Repertoire) -> Measured:
     return overlap(found.counts, found.partner(BLOOD)[0])
 
@@ -104,6 +111,7 @@ def _turnover(found: Repertoire) -> Measured:
 
 
 _BOTH = ("tumor", "blood")
+_BLOOD_FIRST = ("blood", "tumor")
 _SINCE = (BASELINE,)
 
 CLONAL = (
@@ -119,14 +127,16 @@ CLONAL = (
     Endpoint("turnover", "-ln(1 - x)", _turnover, partners=_SINCE),
     Endpoint("blood_tumour_dual", "logit", _dual, _BOTH, (BLOOD,)),
     Endpoint("share_bt", "logit", _shared, _BOTH, (DEEP_BLOOD,)),
+    Endpoint("ctm_frac", "logit", _circulating, _BLOOD_FIRST, (TUMOUR, DEEP_ITSELF)),
     Endpoint("overlap_bt", "ln", _overlap, _BOTH, (BLOOD,)),
     Endpoint("novel_tum", "logit", _novel, _BOTH, (BASELINE, BASELINE_BLOOD)),
 )
 
 # Endpoints that are themselves changes since the baseline: they have no baseline value.
 CHANGES: Final = frozenset(endpoint.name for endpoint in CLONAL if endpoint.is_change)
-# Endpoints that use blood besides the tumour they stand under.
+# Endpoints that use blood besides the tumour they stand under, and the tumour besides the blood.
 WITH_BLOOD: Final = frozenset(e.name for e in CLONAL if e.tissues == _BOTH) | frozenset(STARTRAC)
+WITH_TUMOUR: Final = frozenset(e.name for e in CLONAL if e.tissues == _BLOOD_FIRST)
 
 
 def measure_clonal(repertoires: Repertoires, names: frozenset[str] | None = None) -> list[Row]:

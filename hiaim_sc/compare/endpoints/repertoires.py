@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _NO_CLONES = pd.Series(dtype="int64")
 # What a sample can be held against. All but the baseline are at rest.
 BASELINE, BLOOD, DEEP_BLOOD, BASELINE_BLOOD = "baseline", "blood", "deep_blood", "baseline_blood"
+TUMOUR = "tumour"
+# ... or what it must be itself: blood deep enough to be looked through.
+DEEP_ITSELF = "deep_itself"
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,9 @@ class Repertoires:
     def find(self, sample: Any, partner: str) -> Any | None:
         """The same patient's sample that this one is held against, if one is expected."""
         place = {name: getattr(sample, name) for name in PLACE}
-        if partner != BASELINE:
-            place |= {"tissue": "blood", "session_phase": "rest"}
+        if partner not in (BASELINE, DEEP_ITSELF):
+            tissue = "tumor" if partner == TUMOUR else "blood"
+            place |= {"tissue": tissue, "session_phase": "rest"}
         if partner in (BASELINE, BASELINE_BLOOD):
             place["visit"] = self.baseline
         return self._by_place.get(tuple(place[name] for name in PLACE))
@@ -77,7 +81,8 @@ class Repertoires:
     def depth_of(self, sample: Any, partner: str = "") -> int:
         """Depth m of a sample's tissue; blood that is looked through for clones needs more."""
         depth = self.depth[sample.tissue]
-        return max(depth, self.options.min_blood_depth) if partner == DEEP_BLOOD else depth
+        is_deep = partner in (DEEP_BLOOD, DEEP_ITSELF)
+        return max(depth, self.options.min_blood_depth) if is_deep else depth
 
     def why_missing(self, sample: Any, minimum: int | None = None) -> str:
         """Why a sample's clones cannot be counted; empty when they can.
