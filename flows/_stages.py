@@ -101,6 +101,7 @@ STAGES: dict[str, Stage] = {
         ("hiaim_sc.compare",),
         ("options.compare", "options.dna_barcodes.require_pair", "design"),
     ),
+    "repertoires": Stage(steps.repertoires, ("hiaim_sc.compare",), ("options.compare", "design")),
     "agreement": Stage(
         steps.agreement,
         ("hiaim_sc.compare",),

@@ -107,8 +107,15 @@ def pseudobulk(inputs: Inputs) -> Payloads:
 
 
 def clone_tables(inputs: Inputs) -> Payloads:
-    """Clones per library, over visits, and shared between samples."""
-    from hiaim_sc.tcr import TABULATED_COLUMNS, share_clones, tabulate_clones, track_clones
+    """Clones per library, over visits and tissues, and shared between samples."""
+    from hiaim_sc.tcr import (
+        TABULATED_COLUMNS,
+        pattern_clones,
+        share_clones,
+        summarise_turnover,
+        tabulate_clones,
+        track_clones,
+    )
 
     all_cells = inputs.one("cells").read("cells")
     table = tabulate_clones(
@@ -117,8 +124,15 @@ def clone_tables(inputs: Inputs) -> Payloads:
         inputs.table("layout"),
         all_cells,
     )
-    tracking = track_clones(table, tuple(inputs.config.design.visits), inputs.options.tcr)
-    return {"clones": table, "clone_tracking": tracking, "sharing": share_clones(table)}
+    visits = tuple(inputs.config.design.visits)
+    tracking = track_clones(table, visits, inputs.options.tcr)
+    return {
+        "clones": table,
+        "clone_tracking": tracking,
+        "clone_turnover": summarise_turnover(tracking),
+        "clone_patterns": pattern_clones(table, visits),
+        "sharing": share_clones(table),
+    }
 
 
 def identity(inputs: Inputs) -> Payloads:
@@ -212,6 +226,19 @@ def endpoints(inputs: Inputs) -> Payloads:
         options=inputs.options.compare,
     )
     return {"endpoints": table}
+
+
+def repertoires(inputs: Inputs) -> Payloads:
+    """Each sample's clones in numbers, as counted and at one depth; no arm is known here."""
+    from hiaim_sc.compare import tabulate_repertoires
+
+    table = tabulate_repertoires(
+        inputs.one("cells").read("cells"),
+        inputs.table("located"),
+        design=inputs.config.design,
+        options=inputs.options.compare,
+    )
+    return {"repertoires": table}
 
 
 def agreement(inputs: Inputs) -> Payloads:

@@ -69,7 +69,7 @@ def compare_arms(
 def _measure(
     run: StudyRun, libraries: ProcessedLibraries, cohort: dict[str, str], located: str
 ) -> dict[str, str]:
-    """The endpoints as planned and under other settings, and their agreement: stage and key."""
+    """Endpoints as planned and under other settings, agreement, repertoires: stage and key."""
     study = run.study
     inputs = {"cells": cohort["cells"], "located": located}
     stained = libraries.inputs("specificity")
@@ -85,9 +85,11 @@ def _measure(
     if study.measurements is not None:
         more["measurements"] = run.value("measurements", study.measurements)
     endpoints = run.call("endpoints", {**inputs, **more})
-    run.complete("endpoints", [endpoints])
+    repertoires = run.call("repertoires", inputs)
+    run.complete("endpoints", [endpoints, repertoires])
     made = {"endpoints": endpoints.recipe.key}
     variants = run.call("variants", {**inputs, **made})
     agreement = run.call("agreement", made)
     run.complete("endpoints under other settings, agreement", [variants, agreement])
-    return {**made, "variants": variants.recipe.key, "agreement": agreement.recipe.key}
+    more_made = {"variants": variants, "agreement": agreement, "repertoires": repertoires}
+    return {**made, **{name: call.recipe.key for name, call in more_made.items()}}

@@ -189,6 +189,16 @@ STRONG_MATCH_LEVELS: Final = ("pair", "VDJ+V")
 # What a clone is called by its expression; never without "putative".
 PUTATIVE: Final = "putative_tumor_reactive"
 CLONE_LABELS: Final = (PUTATIVE, "other", "excluded", "untestable")
+CLONE_PATTERNS: Final = (
+    "tumor_singleton",
+    "tumor_expanded",
+    "shared",
+    "dual_expanded",
+    "blood_only",
+)
+# T cells whose clones are described for themselves, and the sizes of clones above a single cell.
+CELL_CLASSES: Final = ("T", "CD8", "CD4")
+CLONE_SIZES: Final = ("small", "medium", "large", "hyperexpanded")
 TRACKING_CLASSES: Final = ("novel", "lost", "expanded", "contracted", "persistent", "untestable")
 
 # What the method of rows of differential_expression starts with that confirm those of another.
@@ -210,6 +220,20 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
         "clone_tracking": (
             "patient_id clone_key tissue visit_from visit_to n_from n_to depth_from depth_to "
             "log2_fc p_value q_value class"
+        ),
+        "clone_turnover": (
+            "patient_id tissue visit_from visit_to class n_clones n_from n_to depth_from depth_to "
+            "frac_from frac_to unseen_below"
+        ),
+        "clone_patterns": (
+            "patient_id visit clone_key n_tumor n_blood depth_tumor depth_blood pattern"
+        ),
+        "repertoires": (
+            "patient_id sample_id tissue visit session_phase cell_class n_cells n_clones "
+            "n_singletons n_cells_small n_cells_medium n_cells_large n_cells_hyperexpanded "
+            "frac_top_1 frac_top_10 frac_expanded d50 shannon clonality simpson gini hill_1 hill_2 "
+            "chao1 coverage detection_limit depth hill_0_m hill_1_m hill_2_m shannon_m "
+            "clonality_m gini_m expfrac_m coverage_m reason_missing"
         ),
         "clone_aliases": "old_key new_key reason",
         "sharing": "sample_id_1 sample_id_2 same_patient n_shared jaccard morisita_horn",

@@ -14,6 +14,7 @@ from hiaim_sc.compare.libraries import summarise_libraries
 from hiaim_sc.compare.missing import analyse_missing
 from hiaim_sc.compare.power import tabulate_power
 from hiaim_sc.compare.pseudobulk import sum_pseudobulks
+from hiaim_sc.compare.repertoire_table import tabulate_repertoires
 from hiaim_sc.compare.samples import locate_samples
 from hiaim_sc.compare.sensitivity import vary_settings
 from hiaim_sc.compare.specific_cells import locate_specific_cells
@@ -40,5 +41,6 @@ __all__ = [
     "sum_pseudobulks",
     "summarise_libraries",
     "tabulate_power",
+    "tabulate_repertoires",
     "vary_settings",
 ]

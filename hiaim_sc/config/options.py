@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from hiaim_sc.config.base import Fraction, Model, Name
+
+
+def _ascending(limits: tuple[int, ...]) -> tuple[int, ...]:
+    if limits[0] < 2 or any(high <= low for low, high in pairwise(limits)):
+        message = "must ascend, from 2 or more cells"
+        raise ValueError(message)
+    return limits
 
 
 class IngestOptions(Model):
@@ -235,6 +243,10 @@ class CompareOptions(Model):
         None,
         ge=2,
         description="Cells that make a clone expanded (c). Default: max(2, m / 400) at depth m.",
+    )
+    clone_sizes: Annotated[tuple[int, int, int, int], AfterValidator(_ascending)] = Field(
+        (2, 5, 10, 20),
+        description="Cells from which on a clone is small, medium, large, hyperexpanded.",
     )
     called_rho: float = Field(0.05, ge=0, lt=1)
     called_min_total: int = Field(5, ge=1)

@@ -215,5 +215,5 @@ def gather_repertoires(
         tissue: options.depth.get(tissue) or choose_depth(found, options)
         for tissue, found in sizes.items()
     }
-    with_receptors = frozenset(cells.loc[cells["chain_pairing"].notna(), "sample_id"])
+    with_receptors = frozenset(cells.loc[cells["chain_pairing"].notna(), "sample_id"].unique())
     return Repertoires(located, clones, with_receptors, depth, population, design.baseline, options)
