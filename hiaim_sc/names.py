@@ -215,7 +215,7 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
         ),
         "clones": (
             "clone_key patient_id sample_id library_id tissue visit session_phase n_cells locus_1 "
-            "junction_1 locus_2 junction_2 clone_source"
+            "junction_1 locus_2 junction_2 clone_source n_cells_qc"
         ),
         "clone_tracking": (
             "patient_id clone_key tissue visit_from visit_to n_from n_to depth_from depth_to "

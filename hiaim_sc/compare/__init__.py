@@ -7,6 +7,7 @@ from hiaim_sc.compare.clone_phenotypes import describe_clones
 from hiaim_sc.compare.contamination import check_contamination
 from hiaim_sc.compare.contrasts import Trial
 from hiaim_sc.compare.endpoints import Screen, measure_endpoints, measure_variants
+from hiaim_sc.compare.endpoints.clonal import choose_population, count_clones
 from hiaim_sc.compare.expression import compare_expression
 from hiaim_sc.compare.flow import count_flow
 from hiaim_sc.compare.identity import check_identity, count_sex_genes
@@ -26,8 +27,10 @@ __all__ = [
     "build_cells",
     "check_contamination",
     "check_identity",
+    "choose_population",
     "compare_arms",
     "compare_expression",
+    "count_clones",
     "count_flow",
     "count_sex_genes",
     "describe_clones",

@@ -55,6 +55,16 @@ FIGURES: Final = {
         "patient's own course (thin) and the median (thick). The clones of a patient are one set "
         "for all visits; this figure knows no arm.",
     ),
+    "rank_abundance": (
+        "clones",
+        "Share of each clone against its rank, a line per patient and the median in black: the "
+        "higher a line begins and the steeper it falls, the more cells a few clones hold.",
+    ),
+    "rarefaction": (
+        "clones",
+        "Clones that are expected among so many cells of a sample, up to all it has: samples are "
+        "compared at the vertical line, and one that ends before it (red) is left out there.",
+    ),
     "antigens": (
         "antigens",
         "Cells that passed quality control and were called specific, per antigen and patient.",
@@ -73,6 +83,7 @@ FIGURES: Final = {
 
 # beginning of a file name -> section, caption; the rest of the name is the family or the tissue
 EXPRESSION: Final = "expression_"
+CLONE_PAGE: Final = "clone_tracking_"
 _BY_NAME: Final = {
     "forest_": (
         "families",
@@ -85,6 +96,7 @@ _BY_NAME: Final = {
         "the analysed scale. Blue line: as planned. Orange: on the other side of no difference. "
         "Leaving out each patient, or each batch, in turn is one row.",
     ),
+    CLONE_PAGE: ("clone_pages", "Largest clones of patients {rest}, as above."),
     EXPRESSION: (
         "expression",
         "{rest}: genes by arm at the last visit, a panel per cell type with enough cells in enough "

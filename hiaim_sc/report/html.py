@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from hiaim_sc.report import arm_views, sentences, views
+from hiaim_sc.report import arm_views, clone_views, sentences, views
 from hiaim_sc.report.canvas import render_svg
 from hiaim_sc.report.catalogue import FIGURES, SECTIONS, find_figure
 from hiaim_sc.report.expression import describe_expression, view_expression
@@ -41,8 +41,6 @@ class ReportData:
         Every table of ``names.RELEASE_TABLES``.
     figures
         By file name; those of `FIGURES` stand in their section, others at the end.
-    tissues
-        In the design's order.
     facts
         Name -> value for "Methods and versions": code version, digests, seeds, what was reused.
     versions
@@ -57,7 +55,6 @@ class ReportData:
     blinded: bool
     tables: Mapping[str, pd.DataFrame]
     figures: Mapping[str, Figure]
-    tissues: tuple[str, ...]
     facts: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     config_text: str = ""
@@ -193,8 +190,9 @@ def _place_views(release: ReportData) -> dict[str, list[views.View]]:
         ],
         "cells": [views.view_cell_types(tables["cells"])],
         "clones": [
-            views.view_tracking(tables["clone_tracking"]),
-            views.view_clones(tables["clones"], list(release.tissues)),
+            clone_views.view_repertoires(tables["repertoires"]),
+            clone_views.view_turnover(tables["clone_turnover"]),
+            clone_views.view_patterns(tables["clone_patterns"]),
         ],
         "antigens": [
             views.view_antigens(tables["specificity"], tables["cells"]),

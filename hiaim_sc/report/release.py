@@ -130,7 +130,6 @@ def write_release(folder: Path, source: ReleaseSource, facts: ReleaseFacts) -> N
             blinded=facts.blinded,
             tables=tables,
             figures=figures,
-            tissues=facts.tissues,
             facts=facts.facts,
             versions=facts.versions,
             config_text=facts.config_text,

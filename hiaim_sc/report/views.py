@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from hiaim_sc.names import TRACKING_CLASSES
 from hiaim_sc.report.figures.antigens import tabulate_antigens
 from hiaim_sc.report.formats import (
     format_count,
@@ -20,7 +19,6 @@ from hiaim_sc.report.labels import (
     label_endpoint,
     label_place,
     label_reason,
-    label_visit,
 )
 from hiaim_sc.report.values import read_number, read_text
 
@@ -147,38 +145,6 @@ def view_cell_types(cells: pd.DataFrame) -> View:
     heads = ["Cell type", "Compartment", *(capitalise(str(t)) for t in counts.columns)]
     caption = "Cells that passed quality control, by type and tissue (share of the tissue's cells)."
     return View(caption, heads, rows, frozenset(range(2, len(heads))))
-
-
-def view_clones(clones: pd.DataFrame, tissues: list[str]) -> View:
-    """Per patient and tissue: clones, cells with one, and the largest clone's share."""
-    table = clones.groupby(["patient_id", "tissue", "visit", "clone_key"], as_index=False)[
-        "n_cells"
-    ].sum()
-    rows = []
-    order = {tissue: i for i, tissue in enumerate(tissues)}
-    for (patient, tissue, visit), found in table.groupby(["patient_id", "tissue", "visit"]):
-        n = found["n_cells"].sum()
-        expanded = int((found["n_cells"] >= 2).sum())
-        largest = format_percent(found["n_cells"].max() / n)
-        numbers = [format_count(value) for value in (n, len(found), expanded)]
-        rows.append([patient, tissue, label_visit(visit), *numbers, largest])
-    rows.sort(key=lambda row: (row[0], order.get(row[1], len(order))))
-    heads = "Patient,Tissue,Visit,Cells with a clone,Clones,Clones of 2 or more cells,Largest clone"
-    return View("Clones per sample, as counted.", heads.split(","), rows, frozenset(range(3, 7)))
-
-
-def view_tracking(tracking: pd.DataFrame) -> View:
-    """Per patient, tissue and pair of visits the number of clones of each class."""
-    keys = ["patient_id", "tissue", "visit_from", "visit_to"]
-    counts = pd.crosstab([tracking[key] for key in keys], tracking["class"])
-    counts = counts.reindex(columns=list(TRACKING_CLASSES), fill_value=0)
-    rows = [
-        [patient, tissue, label_visit(start), label_visit(end), *map(format_count, row)]
-        for (patient, tissue, start, end), row in zip(counts.index, counts.to_numpy(), strict=True)
-    ]
-    heads = ["Patient", "Tissue", "From", "To", *map(capitalise, TRACKING_CLASSES)]
-    caption = "Clones by what became of them from visit to visit; descriptive, not a test of arms."
-    return View(caption, heads, rows, frozenset(range(4, len(heads))))
 
 
 def view_antigens(specificity: pd.DataFrame, cells: pd.DataFrame) -> View:

@@ -11,7 +11,6 @@ from hiaim_sc.names import CLONE_SOURCES, RELEASE_TABLES
 
 CLONE_COLUMNS: Final = (
     *RELEASE_TABLES["clones"],
-    "n_cells_qc",
     "v_call_1",
     "j_call_1",
     "junction_aa_1",

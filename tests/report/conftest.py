@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hiaim_sc.compare import tabulate_repertoires
+from hiaim_sc.config import CompareOptions, Design, TcrOptions
 from hiaim_sc.names import COARSE_OF_CELL_TYPE, RELEASE_TABLES
 from hiaim_sc.report.figures import draw_figures
+from hiaim_sc.tcr import pattern_clones, summarise_turnover, track_clones
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,6 +65,7 @@ def _make_sample(rng, patient, tissue, visit, n_cells):
     weights = 1.0 / np.arange(1, 400) ** 0.9
     rank = rng.choice(399, size=n, p=weights / weights.sum())
     coarse = pd.Series(types).map(COARSE_OF_CELL_TYPE).to_numpy()
+    lineage = np.where(coarse == "T", pd.Series(types).str.removesuffix(" T"), coarse)
     return pd.DataFrame(
         {
             "library_id": f"L_{patient}_{tissue}_{visit}",
@@ -78,13 +82,14 @@ def _make_sample(rng, patient, tissue, visit, n_cells):
             "qc_pass": passed,
             "qc_reason": reason,
             "cell_type": np.where(passed, types, ""),
-            "cell_type_lineage": np.where(passed, coarse, ""),
+            "cell_type_lineage": np.where(passed, lineage, ""),
             "cell_type_coarse": np.where(passed, coarse, ""),
             "clone_key": [
                 f"{patient}|TRA:c{r}|TRB:c{r}" if t else None
                 for r, t in zip(rank, is_t, strict=True)
             ],
             "chain_pairing": np.where(is_t, "single pair", "no IR"),
+            "invariant": "",
         }
     )
 
@@ -99,7 +104,23 @@ def make_clones(cells: pd.DataFrame) -> pd.DataFrame:
         locus_2="TRB",
         junction_2="TGTGCA",
         clone_source="paired",
+        n_cells_qc=clones["n_cells"],
     )
+
+
+def make_repertoires(cells: pd.DataFrame) -> pd.DataFrame:
+    """Of every expected sample; two are below the depth of blood."""
+    places = [(p, t, v) for p in PATIENTS for t in TISSUES for v in VISITS]
+    located = pd.DataFrame(places, columns=["patient_id", "tissue", "visit"])
+    names = located["patient_id"] + "_" + located["tissue"] + "_" + located["visit"]
+    located = located.assign(
+        session_phase="rest", sample_id=names, reason_missing=names.map(LOST).fillna("")
+    )
+    design = Design(
+        arms=("control", "exercise"), visits={"baseline": 0, "week6": 42}, tissues=TISSUES
+    )
+    options = CompareOptions(depth={"blood": 40, "tumor": 30}, diversity_draws=3)
+    return tabulate_repertoires(cells, located, design=design, options=options)
 
 
 def make_sharing(clones: pd.DataFrame) -> pd.DataFrame:
@@ -306,9 +327,14 @@ def make_tables(*, blinded: bool = False) -> dict[str, pd.DataFrame]:
     clones = make_clones(cells)
     tables = {name: pd.DataFrame(columns=list(columns)) for name, columns in RELEASE_TABLES.items()}
     comparisons = make_comparisons(blinded=blinded)
+    tracking = track_clones(clones, VISITS, TcrOptions())
     return tables | {
         "cells": cells,
         "clones": clones,
+        "clone_tracking": tracking,
+        "clone_turnover": summarise_turnover(tracking),
+        "clone_patterns": pattern_clones(clones, VISITS),
+        "repertoires": make_repertoires(cells),
         "sharing": make_sharing(clones),
         "libraries_qc": make_libraries(cells),
         "flow_of_samples": make_flow(),

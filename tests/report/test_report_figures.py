@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 from hiaim_sc.names import COARSE_OF_CELL_TYPE, PUTATIVE, RELEASE_TABLES
 from hiaim_sc.report import figures
 from hiaim_sc.report.canvas import render_png, render_svg
+from hiaim_sc.report.catalogue import find_figure
 from hiaim_sc.report.figures.antigens import tabulate_antigens
 from hiaim_sc.report.figures.clone_states import tabulate_states
-from hiaim_sc.report.figures.clone_tracking import tabulate_frequencies
+from hiaim_sc.report.figures.clone_tracking import page_patients, tabulate_frequencies
 from hiaim_sc.report.figures.composition import tabulate_composition
-from hiaim_sc.report.figures.identity import tabulate_overlap
+from hiaim_sc.report.figures.identity import order_samples, tabulate_overlap
 from hiaim_sc.report.figures.library_qc import count_cell_losses
+from hiaim_sc.report.figures.rank_abundance import tabulate_ranks
+from hiaim_sc.report.figures.rarefaction import tabulate_rarefaction
 from hiaim_sc.report.figures.sample_flow import tabulate_steps
 from hiaim_sc.report.palette import CELL_TYPE_COLOURS, pick_arm_colours
 
@@ -40,7 +43,8 @@ def test_every_figure_of_a_release_is_drawn(drawn):
     assert set(drawn) == {
         "sample_flow", "library_qc", "identity", "composition", "clone_tracking", "antigens",
         "clone_states", "reactive_clones",
-        "forest", "paired_lines", "umap_cell_type", "umap_tissue", "umap_batch",
+        "forest", "paired_lines", "umap_cell_type", "umap_tissue", "umap_batch", "rank_abundance",
+        "rarefaction",
         "forest_blood_composition", "forest_tumour_composition", "forest_blood_clonal",
         "forest_tumour_clonal", "forest_other", "sensitivity_blood_clonal",
     }  # fmt: skip
@@ -179,25 +183,99 @@ def test_clone_shares_add_up_over_libraries_of_a_sample():
         [("P", "blood", "v", "rest", "L1", "a", 3), ("P", "blood", "v", "rest", "L2", "a", 1),
          ("P", "blood", "v", "rest", "L2", "b", 4), ("P", "blood", "v", "post_bout", "L3", "b", 9)],
         columns=[
-            "patient_id", "tissue", "visit", "session_phase", "library_id", "clone_key", "n_cells"
+            "patient_id", "tissue", "visit", "session_phase", "library_id", "clone_key",
+            "n_cells_qc",
         ],
     )  # fmt: skip
     shares = tabulate_frequencies(clones).set_index("clone_key")["share"]
     assert shares.to_dict() == {"a": 0.5, "b": 0.5}
 
 
-def test_only_some_of_many_patients_are_drawn_and_the_title_says_so(tables):
+def test_every_patient_is_on_one_page_and_each_page_says_which(tables, points):
     clones = tables["clones"]
     many = pd.concat(
         [clones.assign(patient_id=clones["patient_id"] + suffix) for suffix in ("a", "b")]
     )
-    figure = figures.clone_tracking(many, **DESIGN)
-    assert "12 of 16 patients" in figure.get_suptitle()
+    pages = page_patients(many)
+    assert [len(page) for page in pages] == [12, 4]
+    assert [patient for page in pages for patient in page] == sorted(many["patient_id"].unique())
+    found = figures.draw_figures({**tables, "clones": many}, points, **DESIGN)
+    first, second = found["clone_tracking"], found["clone_tracking_P07a_to_P08b"]
+    assert "P01a to P06b, 12 of 16 patients" in first.get_suptitle()
+    assert "P07a to P08b, 4 of 16 patients" in second.get_suptitle()
+    assert find_figure("clone_tracking_P07a_to_P08b") == (
+        "clone_pages",
+        "Largest clones of patients P07a to P08b, as above.",
+    )
+
+
+def test_a_clone_has_one_colour_in_blood_and_tumour():
+    # a is the larger in the tumour, b in the blood: the order is that of the largest share of all
+    rows = [("blood", "a", 2), ("blood", "b", 3), ("tumor", "a", 6), ("tumor", "b", 2)]
+    clones = pd.DataFrame(rows, columns=["tissue", "clone_key", "n_cells_qc"])
+    clones = clones.assign(patient_id="P", visit="baseline", session_phase="rest")
+    figure = figures.clone_tracking(clones, ["P"], **DESIGN)
+    for axes, heights in zip(figure.axes, ([40, 60], [75, 25]), strict=True):
+        assert [bar.get_height() for bar in axes.patches] == pytest.approx(heights)
+    colours = [[bar.get_facecolor() for bar in axes.patches] for axes in figure.axes]
+    assert colours[0] == colours[1]
+    assert colours[0][0] != colours[0][1]
+
+
+def test_ranks_go_down_from_the_largest_clone():
+    rows = [("a", 1), ("b", 5), ("c", 2), ("d", 0)]
+    clones = pd.DataFrame(rows, columns=["clone_key", "n_cells_qc"])
+    clones = clones.assign(patient_id="P", tissue="blood", visit="baseline", session_phase="rest")
+    ranks = tabulate_ranks(clones)
+    assert ranks["rank"].tolist() == [1, 2, 3]
+    assert ranks["share"].tolist() == [5 / 8, 2 / 8, 1 / 8]
+    lines = figures.rank_abundance(clones, **DESIGN).axes[0].lines
+    np.testing.assert_allclose(lines[0].get_ydata(), [62.5, 25, 12.5])
+
+
+def test_rank_abundance_has_a_line_per_patient_and_their_median(drawn, tables):
+    axes = drawn["rank_abundance"].axes[0]
+    blood = tables["clones"].query("tissue == 'blood' and visit == 'baseline'")
+    n = blood["patient_id"].nunique()
+    assert axes.get_title(loc="left") == f"Blood, baseline (n = {n})"
+    assert len([line for line in axes.lines if len(line.get_xdata())]) == n + 1
+    largest = blood.groupby("patient_id")["n_cells_qc"].agg(lambda x: x.max() / x.sum())
+    assert axes.lines[n].get_ydata()[0] == pytest.approx(100 * largest.median())
+
+
+def test_curves_end_at_all_cells_and_all_clones(tables):
+    cells, repertoires = tables["cells"], tables["repertoires"]
+    curves = tabulate_rarefaction(cells, repertoires)
+    known = repertoires[repertoires["cell_class"] == "CD8"].dropna(subset="n_cells")
+    last = curves.groupby("sample_id").last().loc[known["sample_id"]]
+    assert last["m"].tolist() == known["n_cells"].tolist()
+    np.testing.assert_allclose(last["n_clones"], known["n_clones"].astype(float))
+    first = curves.groupby("sample_id").first()
+    np.testing.assert_allclose(first[["m", "n_clones"]].astype(float), 1)
+
+
+def test_samples_that_do_not_reach_the_depth_are_drawn_apart_and_counted(tables):
+    repertoires = tables["repertoires"].assign(depth=40)
+    curves = tabulate_rarefaction(tables["cells"], repertoires)
+    axes = figures.rarefaction(curves, **DESIGN).axes[0]
+    here = curves.query("tissue == 'blood' and visit == 'baseline'").groupby("sample_id")["m"].max()
+    n_below = int((here < 40).sum())
+    assert 0 < n_below < len(here)
+    assert sum(line.get_linestyle() == "--" for line in axes.lines) == n_below
+    assert axes.texts[0].get_text() == f"m = 40: {len(here)} samples, {n_below} below"
+    assert axes.lines[-1].get_xdata()[0] == 40
+
+
+def test_samples_stand_by_patient_tissue_and_visit():
+    places = [("b", "P2", "blood", "baseline"), ("d", "P1", "tumor", "baseline"),
+              ("a", "P1", "blood", "week6"), ("c", "P1", "blood", "baseline")]  # fmt: skip
+    samples = pd.DataFrame(places, columns=["sample_id", "patient_id", "tissue", "visit"])
+    assert order_samples(samples, **DESIGN)["sample_id"].tolist() == ["c", "a", "d", "b"]
 
 
 def test_overlap_is_symmetric_with_absent_pairs_at_zero():
     sharing = pd.DataFrame([("b", "a", True, 1, 0.1, 0.4)], columns=list(RELEASE_TABLES["sharing"]))
-    samples = pd.DataFrame({"sample_id": ["b", "a", "c"], "patient_id": ["P1", "P1", "P0"]})
+    samples = pd.DataFrame({"sample_id": ["c", "a", "b"], "patient_id": ["P0", "P1", "P1"]})
     matrix = tabulate_overlap(sharing, samples)
     assert list(matrix) == ["c", "a", "b"]
     assert matrix.loc["a", "b"] == matrix.loc["b", "a"] == 0.4
@@ -210,7 +288,8 @@ def test_overlap_between_patients_is_marked():
         [("a", "c", False, 9, 0.3, 0.2)], columns=list(RELEASE_TABLES["sharing"])
     )
     samples = pd.DataFrame({"sample_id": ["a", "c"], "patient_id": ["P1", "P2"]})
-    marks = figures.identity(sharing, samples).axes[0].lines[0].get_xydata()
+    samples = samples.assign(tissue="blood", visit="baseline")
+    marks = figures.identity(sharing, samples, **DESIGN).axes[0].lines[0].get_xydata()
     assert sorted(map(tuple, marks)) == [(0.0, 1.0), (1.0, 0.0)]
 
 

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from hiaim_sc.names import RELEASE_TABLES
-from hiaim_sc.report import figures, views
+from hiaim_sc.report import clone_views, figures, views
 from hiaim_sc.report.html import ReportData, render_report
 from hiaim_sc.report.summary import count_release
+from hiaim_sc.tcr import pattern_clones, summarise_turnover
 
 DESIGN = {"tissues": ("blood", "tumor"), "visits": ("baseline", "week6")}
 SECTIONS = [
@@ -54,7 +55,6 @@ def make_data(tables, pictures, **changes):
         "blinded": False,
         "tables": tables,
         "figures": pictures,
-        "tissues": DESIGN["tissues"],
         "facts": {"code version": "0.1.0"},
         "versions": {"scanpy": "1.12"},
         "config_text": "study: <hi-aim>",
@@ -182,13 +182,43 @@ def test_cell_type_shares_are_of_the_tissue(tables):
     assert row[1:] == ["epithelial", "0 (0 %)", f"{n:,} ({100 * n / len(kept):.0f} %)"]
 
 
-def test_tracking_counts_every_class():
-    columns = list(RELEASE_TABLES["clone_tracking"])
-    table = pd.DataFrame("x", index=range(3), columns=columns)
-    table["class"] = ["novel", "novel", "lost"]
-    view = views.view_tracking(table)
-    assert dict(zip(view.columns, view.rows[0], strict=True))["Novel"] == "2"
-    assert view.rows[0][4:] == ["2", "1", "0", "0", "0", "0"]
+def test_turnover_tells_clones_and_cells_of_every_class():
+    place = {"patient_id": "P1", "tissue": "blood", "visit_from": "baseline", "visit_to": "week6"}
+    changes = [("a", 0, 2, "novel"), ("b", 0, 1, "novel"), ("c", 6, 0, "lost")]
+    changes.append(("d", 4, 9, "persistent"))
+    tracking = pd.DataFrame(changes, columns=["clone_key", "n_from", "n_to", "class"])
+    tracking = tracking.assign(**place, depth_from=10, depth_to=12)
+    view = clone_views.view_turnover(summarise_turnover(tracking))
+    shown = dict(zip(view.columns, view.rows[0], strict=True))
+    assert (shown["From"], shown["To"]) == ("baseline", "week 6")
+    assert (shown["Novel"], shown["Lost"]) == ("2 (25 %)", "1 (60 %)")
+    assert (shown["Persistent"], shown["Expanded"]) == ("1 (75 %)", "0 (0 %)")
+    assert shown["Novel: was below"] == f"{100 * (1 - 0.05 ** (1 / 10)):.0f} %"
+
+
+def test_patterns_are_counted_with_the_matching_blood_cells():
+    counts = {"a": (1, 0), "b": (3, 0), "c": (2, 1), "d": (4, 3), "e": (0, 5)}
+    rows = [
+        ("P1", tissue, "baseline", "rest", f"P1|{clone}", n)
+        for clone, both in counts.items()
+        for tissue, n in zip(("tumor", "blood"), both, strict=True)
+    ]
+    columns = ["patient_id", "tissue", "visit", "session_phase", "clone_key", "n_cells_qc"]
+    patterns = pattern_clones(pd.DataFrame(rows, columns=columns), ("baseline",))
+    (row,) = clone_views.view_patterns(patterns).rows
+    assert row == ["P1", "baseline", "1", "1", "1", "1", "1", "44 %"]
+
+
+def test_repertoires_say_why_a_sample_is_not_at_the_depth(tables):
+    view = clone_views.view_repertoires(tables["repertoires"])
+    by_place = {tuple(row[:2]): dict(zip(view.columns, row, strict=True)) for row in view.rows}
+    dead = by_place[("P05", "blood, week 6")]
+    assert (dead["Clones"], dead["Not at depth because"]) == ("", "died")
+    there = by_place[("P01", "blood, baseline")]
+    clones = tables["clones"].query("sample_id == 'P01_blood_baseline'")
+    assert there["T cells with a clone"] == str(clones["n_cells_qc"].sum())
+    assert there["Clones"] == str(len(clones))
+    assert there["Not at depth because"] == ""
 
 
 def test_long_tables_are_cut_and_say_so():

@@ -111,7 +111,6 @@ def test_the_main_comparisons_are_those_of_the_gates(tables):
             blinded=False,
             tables={**tables, "comparisons": comparisons},
             figures={},
-            tissues=("blood", "tumor"),
         )
     )
     first = page.index("The main comparisons:")

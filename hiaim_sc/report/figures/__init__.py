@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from hiaim_sc.report.canvas import write_figure
-from hiaim_sc.report.catalogue import EXPRESSION
+from hiaim_sc.report.catalogue import CLONE_PAGE, EXPRESSION
 from hiaim_sc.report.figures.antigens import antigens, tabulate_antigens
 from hiaim_sc.report.figures.clone_states import clone_states, tabulate_states
-from hiaim_sc.report.figures.clone_tracking import clone_tracking
+from hiaim_sc.report.figures.clone_tracking import clone_tracking, page_patients
 from hiaim_sc.report.figures.composition import composition, tabulate_composition
 from hiaim_sc.report.figures.forest import forest
 from hiaim_sc.report.figures.identity import identity
 from hiaim_sc.report.figures.library_card import library_card
 from hiaim_sc.report.figures.library_qc import count_cell_losses, library_qc
 from hiaim_sc.report.figures.paired_lines import paired_lines
+from hiaim_sc.report.figures.rank_abundance import rank_abundance
+from hiaim_sc.report.figures.rarefaction import rarefaction, tabulate_rarefaction
 from hiaim_sc.report.figures.sample_flow import sample_flow
 from hiaim_sc.report.figures.sensitivity import sensitivity
 from hiaim_sc.report.figures.umap import umap
@@ -41,6 +43,8 @@ __all__ = [
     "library_card",
     "library_qc",
     "paired_lines",
+    "rank_abundance",
+    "rarefaction",
     "sample_flow",
     "sensitivity",
     "tabulate_points",
@@ -73,15 +77,17 @@ def draw_figures(
     tables = settle_empty(tables)
     cells = tables["cells"]
     layout = {"tissues": tissues, "visits": visits}
-    samples = tables["clones"][["sample_id", "patient_id"]].drop_duplicates()
+    samples = tables["clones"][["sample_id", "patient_id", "tissue", "visit"]].drop_duplicates()
     figures = {
         "sample_flow": sample_flow(tables["flow_of_samples"]),
         "library_qc": library_qc(tables["libraries_qc"], count_cell_losses(cells)),
-        "identity": identity(tables["sharing"], samples),
+        "identity": identity(tables["sharing"], samples, **layout),
         "composition": composition(tabulate_composition(cells), **layout),
-        "clone_tracking": clone_tracking(tables["clones"], **layout),
         "clone_states": clone_states(tabulate_states(tables["clone_phenotypes"], cells)),
         "reactive_clones": paired_lines(_choose_reactive(tables["endpoints"]), visits=visits),
+        **_draw_clone_pages(tables["clones"], layout),
+        "rank_abundance": rank_abundance(tables["clones"], **layout),
+        "rarefaction": rarefaction(tabulate_rarefaction(cells, tables["repertoires"]), **layout),
         "antigens": antigens(tabulate_antigens(tables["specificity"], cells)),
         "forest": forest(_choose_gates(tables["comparisons"])),
         "paired_lines": paired_lines(_choose_courses(tables), visits=visits),
@@ -103,6 +109,17 @@ def draw_figures(
 
 def _choose_reactive(endpoints: pd.DataFrame) -> pd.DataFrame:
     return endpoints[endpoints["endpoint"] == "blood_ptr_frac"]
+
+
+def _draw_clone_pages(
+    clones: pd.DataFrame, layout: Mapping[str, Sequence[str]]
+) -> dict[str, Figure]:
+    first, *others = page_patients(clones)
+    figures = {"clone_tracking": clone_tracking(clones, first, **layout)}
+    for patients in others:
+        name = _as_file(f"{patients[0]}_to_{patients[-1]}")
+        figures[f"{CLONE_PAGE}{name}"] = clone_tracking(clones, patients, **layout)
+    return figures
 
 
 def _choose_gates(comparisons: pd.DataFrame) -> pd.DataFrame:

@@ -19,46 +19,57 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MOST_PATIENTS: Final = 12
+_PATIENTS_PER_PAGE: Final = 12
 _COLUMNS: Final = 6
 _TOP: Final = 8
-_BAR: Final = 0.22
+_BAR: Final = 0.2
+# a band leaves and reaches its bars level: the smooth step 3t^2 - 2t^3
+_STEPS: Final = np.linspace(0, 1, 15)
+_EASED: Final = _STEPS**2 * (3 - 2 * _STEPS)
 _KEYS: Final = ["patient_id", "tissue", "visit"]
 
 
 def tabulate_frequencies(clones: pd.DataFrame) -> pd.DataFrame:
-    """Share of each clone per patient, tissue and visit.
+    """Share of each clone per patient, tissue and visit, in cells at rest that pass QC.
 
-    Columns ``patient_id tissue visit clone_key n_cells depth share``; `depth` is the number of
-    cells with a clone in that patient, tissue and visit (at rest), so that shares add up to 1.
+    Columns ``patient_id tissue visit clone_key n_cells depth share``; `depth` is the number of such
+    cells with a clone in that patient, tissue and visit, so that shares add up to 1.
     """
-    found = clones[clones["session_phase"] == "rest"]
-    table = found.groupby([*_KEYS, "clone_key"], as_index=False)["n_cells"].sum()
+    found = clones[(clones["session_phase"] == "rest") & (clones["n_cells_qc"] > 0)]
+    table = found.groupby([*_KEYS, "clone_key"], as_index=False)["n_cells_qc"].sum()
+    table = table.rename(columns={"n_cells_qc": "n_cells"})
     depth = table.groupby(_KEYS)["n_cells"].transform("sum")
     return table.assign(depth=depth, share=table["n_cells"] / depth)
 
 
+def page_patients(clones: pd.DataFrame) -> list[list[str]]:
+    """Patients with such cells, sorted, twelve to a page; one empty page where there are none."""
+    patients = sorted(tabulate_frequencies(clones)["patient_id"].unique())
+    pages = [list(page) for page in itertools.batched(patients, _PATIENTS_PER_PAGE)]
+    return pages or [[]]
+
+
 @styled
 def clone_tracking(
-    clones: pd.DataFrame, *, tissues: Sequence[str], visits: Sequence[str]
+    clones: pd.DataFrame, patients: Sequence[str], *, tissues: Sequence[str], visits: Sequence[str]
 ) -> Figure:
     """Top eight clones per patient as stacked shares, joined from visit to visit.
 
-    Within a patient a clone has one colour in all tissues; colours mean nothing across patients.
-    With more than twelve patients those with most cells that have a clone are drawn, and the title
-    says so.
+    Within a patient a clone has one colour in all tissues and at all visits, the largest of all the
+    first one; colours mean nothing across patients.
 
     Parameters
     ----------
     clones
         Release table `clones`; samples at rest are drawn.
+    patients
+        Those of the page.
     tissues, visits
         In the design's order.
     """
     table = tabulate_frequencies(clones)
-    if table.empty:
+    if table.empty or not patients:
         return empty_figure("No cell has a clone.")
-    patients, n_all = _choose_patients(table)
     n_blocks = -(-len(patients) // _COLUMNS)
     n_columns = -(-len(patients) // n_blocks)
     n_rows = n_blocks * len(tissues)
@@ -74,11 +85,8 @@ def clone_tracking(
             _draw_panel(axes, table[table["patient_id"] == patients[i]], tissue, visits)
             axes.set_title(patients[i] if j == 0 else "", fontsize=9)
             axes.set_ylabel(f"{capitalise(tissue)}\nshare (%)" if column == 0 else "")
-    few = f"; the {len(patients)} of {n_all} patients with most such cells" * (
-        len(patients) < n_all
-    )
     figure.suptitle(
-        f"Largest clones, % of cells with a clone{few}",
+        f"Largest clones, % of cells with a clone{_of_how_many(table, patients)}",
         x=0.01,
         ha="left",
         weight="bold",
@@ -87,10 +95,11 @@ def clone_tracking(
     return figure
 
 
-def _choose_patients(table: pd.DataFrame) -> tuple[list[str], int]:
-    totals = table.groupby("patient_id")["n_cells"].sum()
-    chosen = totals.sort_values(ascending=False, kind="stable").index[:_MOST_PATIENTS]
-    return sorted(chosen), len(totals)
+def _of_how_many(table: pd.DataFrame, patients: Sequence[str]) -> str:
+    n_all = table["patient_id"].nunique()
+    if len(patients) == n_all:
+        return ""
+    return f"; {patients[0]} to {patients[-1]}, {len(patients)} of {n_all} patients"
 
 
 def _draw_panel(axes: Axes, patient: pd.DataFrame, tissue: str, visits: Sequence[str]) -> None:
@@ -123,10 +132,10 @@ def _join(
     left, right = ends
     if values[left] == 0 and values[right] == 0:
         return
-    x = [left + _BAR, right - _BAR]
-    low = [starts[left], starts[right]]
-    high = [starts[left] + values[left], starts[right] + values[right]]
-    axes.fill_between(x, low, high, color=colour, alpha=0.35, linewidth=0)
+    x = left + _BAR + (right - left - 2 * _BAR) * _STEPS
+    low = starts[left] + (starts[right] - starts[left]) * _EASED
+    height = values[left] + (values[right] - values[left]) * _EASED
+    axes.fill_between(x, low, low + height, color=colour, alpha=0.4, linewidth=0)
 
 
 def _top_clones(patient: pd.DataFrame) -> list[str]:

@@ -13,19 +13,37 @@ from hiaim_sc.report.canvas import empty_figure, new_figure, styled
 from hiaim_sc.report.palette import BLINDED, INK
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _LEAST: Final = 1e-3
 _MOST_LABELS: Final = 48
+_MOST_MARKS: Final = 500
+
+
+def order_samples(
+    samples: pd.DataFrame, *, tissues: Sequence[str], visits: Sequence[str]
+) -> pd.DataFrame:
+    """The samples by patient, tissue and visit in the design's order, then sample_id."""
+    orders = {
+        name: {value: i for i, value in enumerate(values)}
+        for name, values in (("tissue", tissues), ("visit", visits))
+    }
+    return samples.sort_values(
+        ["patient_id", "tissue", "visit", "sample_id"],
+        key=lambda column: column.map(orders[column.name]) if column.name in orders else column,
+        ignore_index=True,
+    )
 
 
 def tabulate_overlap(sharing: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """Morisita-Horn overlap of every pair of samples, square and symmetric; NaN on the diagonal.
 
-    Samples stand by patient, then sample_id. Pairs without a row share nothing: 0.
+    Samples stand as they are given. Pairs without a row share nothing: 0.
     """
-    order = samples.sort_values(["patient_id", "sample_id"])["sample_id"].drop_duplicates()
+    order = samples["sample_id"].drop_duplicates()
     position = pd.Series(np.arange(len(order)), index=order.to_numpy())
     known = sharing[
         sharing["sample_id_1"].isin(position.index) & sharing["sample_id_2"].isin(position.index)
@@ -39,7 +57,13 @@ def tabulate_overlap(sharing: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFra
 
 
 @styled
-def identity(sharing: pd.DataFrame, samples: pd.DataFrame) -> Figure:
+def identity(
+    sharing: pd.DataFrame,
+    samples: pd.DataFrame,
+    *,
+    tissues: Sequence[str],
+    visits: Sequence[str],
+) -> Figure:
     """Overlap of clones between samples: only a patient's own samples should share any.
 
     Parameters
@@ -47,8 +71,12 @@ def identity(sharing: pd.DataFrame, samples: pd.DataFrame) -> Figure:
     sharing
         Release table `sharing`.
     samples
-        `sample_id patient_id` of the samples that have clones. A frame surrounds each patient.
+        `sample_id patient_id tissue visit` of the samples that have clones. A frame surrounds each
+        patient; within it they stand by tissue, then visit.
+    tissues, visits
+        In the design's order.
     """
+    samples = order_samples(samples, tissues=tissues, visits=visits)
     matrix = tabulate_overlap(sharing, samples)
     if len(matrix) < 2:
         return empty_figure("Fewer than two samples have clones.")
@@ -89,6 +117,13 @@ def _label_axes(axes: Axes, matrix: pd.DataFrame, owners: pd.Series) -> None:
     axes.tick_params(length=0)
     foreign = patients.to_numpy()[:, None] != patients.to_numpy()[None, :]
     rows, columns = np.nonzero(foreign & (matrix.to_numpy() >= 0.01))
-    axes.plot(columns, rows, "s", markersize=4, markerfacecolor="none", markeredgecolor=BLINDED)
+    # after a contamination there are thousands: pixels keep the file small
+    axes.plot(
+        *(columns, rows, "s"),
+        markersize=4,
+        markerfacecolor="none",
+        markeredgecolor=BLINDED,
+        rasterized=len(rows) > _MOST_MARKS,
+    )
     for spine in axes.spines.values():
         spine.set_visible(False)
