@@ -106,7 +106,8 @@ def _draw_panel(axes: Axes, curves: pd.DataFrame) -> None:
             color=KEPT if is_deep else BLINDED,
             linestyle="-" if is_deep else "--",
             linewidth=1.0,
-            alpha=0.6,
+            alpha=0.6 if is_deep else 1.0,
+            zorder=2 if is_deep else 3,
         )
     axes.axvline(depth, color=INK, linewidth=1.2)
     n_below = sum(curve["m"].max() < depth for curve in lines)
