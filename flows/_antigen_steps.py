@@ -26,7 +26,9 @@ def antigen_calls(inputs: Inputs) -> Payloads:
     held = inputs.pooled("specificity", "held", HELD_COLUMNS)
     stained = inputs.pooled("specificity", "stained", STAINED_COLUMNS)
     background = inputs.pooled("specificity", "background", BACKGROUND_COLUMNS)
-    owned = place_cells(stained, inputs.table("layout"))
+    owned = place_cells(
+        stained, inputs.table("layout"), inputs.tables("cell_samples", "cell_samples")
+    )
     clone_cells = inputs.one("clones").read("clone_cells")
     antigens, options = inputs.table("antigens"), inputs.options.dna_barcodes
     calls = call_specificity(held, owned, clone_cells, antigens, inputs.table("hla"), options)

@@ -20,6 +20,7 @@ def ingest(inputs: Inputs) -> Payloads:
     """A library's files as matrices and tables, or the fault for which it is quarantined."""
     from hiaim_sc.ingest import read_library
 
+    hashtags = inputs.table("hashtags")
     try:
         data = read_library(
             inputs.library_files,
@@ -27,12 +28,15 @@ def ingest(inputs: Inputs) -> Payloads:
             require_gex=inputs.options.tcr.require_gex,
             feature_type=inputs.options.dna_barcodes.feature_type,
             antigens=inputs.table("antigens"),
+            hashtags=[] if hashtags is None else hashtags["hashtag"].tolist(),
+            hashtag_type=inputs.options.hashtags.feature_type,
         )
     except LibraryFaultError as fault:
         return {"fault": {"reason": fault.reason}}
     results = {
         "counts": data.counts,
         "antigen_counts": data.antigen_counts,
+        "hashtag_counts": data.hashtag_counts,
         "contigs": data.contigs,
         "report": data.report,
     }
@@ -47,9 +51,22 @@ def receptors(inputs: Inputs) -> Payloads:
     return {"receptors": call_receptors(contigs, inputs.options.tcr)}
 
 
+def cell_samples(inputs: Inputs) -> Payloads:
+    """The sample of each cell of a pooled library."""
+    from hiaim_sc.dna_barcodes import assign_samples
+
+    found = assign_samples(
+        inputs.one("ingest").read("hashtag_counts"),
+        inputs.table("hashtags"),
+        inputs.table("receptors"),
+        inputs.options.hashtags,
+    )
+    return {"cell_samples": found}
+
+
 def qc(inputs: Inputs) -> Payloads:
     """QC metrics, doublets and cell calls."""
-    from hiaim_sc.qc import assess_cells
+    from hiaim_sc.qc import assess_cells, exclude_unassigned
 
     found = assess_cells(
         inputs.one("ingest").read("counts"),
@@ -57,7 +74,10 @@ def qc(inputs: Inputs) -> Payloads:
         inputs.options.qc,
         rng=inputs.rng,
     )
-    return {"cell_qc": found.table, "limits": found.limits}
+    table = found.table
+    if "cell_samples" in inputs.keys:
+        table = exclude_unassigned(table, inputs.one("cell_samples").read("cell_samples"))
+    return {"cell_qc": table, "limits": found.limits}
 
 
 def genes(inputs: Inputs) -> Payloads:

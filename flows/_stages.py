@@ -58,9 +58,17 @@ STAGES: dict[str, Stage] = {
     "ingest": Stage(
         library_steps.ingest,
         ("hiaim_sc.ingest",),
-        ("options.ingest", "options.tcr.require_gex", "options.dna_barcodes.feature_type"),
+        (
+            "options.ingest",
+            "options.tcr.require_gex",
+            "options.dna_barcodes.feature_type",
+            "options.hashtags.feature_type",
+        ),
     ),
     "receptors": Stage(library_steps.receptors, ("hiaim_sc.tcr",), ("options.tcr",)),
+    "cell_samples": Stage(
+        library_steps.cell_samples, ("hiaim_sc.dna_barcodes",), ("options.hashtags",)
+    ),
     "qc": Stage(library_steps.qc, ("hiaim_sc.qc",), ("options.qc",)),
     "genes": Stage(library_steps.genes, ("hiaim_sc.integrate",)),
     "specificity": Stage(

@@ -33,6 +33,7 @@ def clones(inputs: Inputs) -> Payloads:
         inputs.tables("receptors", "receptors"),
         inputs.tables("qc", "cell_qc"),
         inputs.table("layout"),
+        inputs.tables("cell_samples", "cell_samples"),
     )
     return {"clone_cells": define_clones(pooled, inputs.options.tcr)}
 
@@ -45,7 +46,8 @@ def selected(inputs: Inputs) -> Payloads:
     found = inputs.one("features").read("features")
     wanted = panel_genes(found, inputs.table("panel"), inputs.table("signatures"))
     cells = inputs.tables("qc", "cell_qc")
-    batches = inputs.table("layout").set_index("library_id")["batch"]
+    layout = inputs.table("layout").drop_duplicates("library_id")
+    batches = layout.set_index("library_id")["batch"]
     libraries = (
         (name, batches[name], artefact.read("counts"), kept_barcodes(cells[name]))
         for name, artefact in inputs.each("ingest").items()
@@ -90,6 +92,7 @@ def cells(inputs: Inputs) -> Payloads:
         inputs.one("clones").read("clone_cells"),
         inputs.one("cell_types").read("cell_types"),
         inputs.options.tcr,
+        inputs.tables("cell_samples", "cell_samples"),
     )
     return {"cells": table}
 
@@ -123,6 +126,7 @@ def clone_tables(inputs: Inputs) -> Payloads:
         inputs.pooled("receptors", "receptors", TABULATED_COLUMNS),
         inputs.table("layout"),
         all_cells,
+        inputs.tables("cell_samples", "cell_samples"),
     )
     visits = tuple(inputs.config.design.visits)
     tracking = track_clones(table, visits, inputs.options.tcr)

@@ -27,7 +27,7 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
     of = libraries.inputs
 
     features = run.call("features", of("genes"))
-    clones = run.call("clones", {**of("receptors", "qc"), "layout": layout})
+    clones = run.call("clones", {**of("receptors", "qc", "cell_samples"), "layout": layout})
     run.complete("features and clones", [features, clones])
     keys = {"features": features.recipe.key, "clones": clones.recipe.key}
 
@@ -47,12 +47,18 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
         "embedding",
         "clones",
     )
-    stage("cells", "cells", {**of("qc", "receptors"), "layout": layout}, "clones", "cell_types")
+    stage(
+        "cells",
+        "cells",
+        {**of("qc", "receptors", "cell_samples"), "layout": layout},
+        "clones",
+        "cell_types",
+    )
     stage("pseudobulk", "counts by sample and cell type", of("ingest"), "cells")
     stage(
         "clone_tables",
         "clone tables",
-        {**of("receptors"), "layout": layout},
+        {**of("receptors", "cell_samples"), "layout": layout},
         "clones",
         "cells",
     )
@@ -68,7 +74,9 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
     known = {"layout": layout, "hla": run.value("hla", study.patient_hla())}
     if study.antigens is not None:
         known["antigens"] = run.value("antigens", study.antigens)
-    stage("antigen_calls", "antigen calls", {**of("specificity"), **known}, "clones")
+    stage(
+        "antigen_calls", "antigen calls", {**of("specificity", "cell_samples"), **known}, "clones"
+    )
     tables = {
         "expected_samples": run.value("expected_samples", study.expected_samples()),
         "library_states": run.value("library_states", study.library_states(libraries.quarantined)),

@@ -1,4 +1,4 @@
-"""One library: ingest -> receptors -> qc -> genes, dna barcodes. It knows no other library."""
+"""One library: ingest -> receptors -> hashtags -> qc -> genes, dna barcodes. It knows no other."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def process_libraries(run: StudyRun) -> ProcessedLibraries:
     keys |= {f"ingest/{entry.library_id}": ingests[entry.library_id].recipe.key for entry in good}
     _stage(run, processed, "receptors", [e for e in good if e.vdj], "receptors", ("ingest",))
     with_gex = [e for e in good if e.gex]
-    _stage(run, processed, "qc", with_gex, "cell QC", ("ingest", "receptors"))
+    pooled = [e for e in with_gex if run.study.hashtags_of(e.library_id) is not None]
+    _stage(run, processed, "cell_samples", pooled, "hashtags", ("ingest", "receptors"))
+    _stage(run, processed, "qc", with_gex, "cell QC", ("ingest", "receptors", "cell_samples"))
     _stage(run, processed, "genes", with_gex, "gene statistics", ("ingest", "qc"))
     with_dna = [e for e in good if e.dna_barcodes]
     _stage(run, processed, "specificity", with_dna, "antigen specificity", ("ingest", "receptors"))
@@ -66,7 +68,14 @@ def _ingest_call(run: StudyRun, files: LibraryFiles) -> StageCall:
     inputs = {name: digest_file(path) for name, path in paths.items() if path is not None}
     if files.dna_barcodes is not None and run.study.antigens is not None:
         inputs["antigens"] = run.value("antigens", run.study.antigens)
+    inputs |= _hashtag_input(run, files.library_id)
     return run.call("ingest", inputs, library_id=files.library_id, files=files)
+
+
+def _hashtag_input(run: StudyRun, library_id: str) -> dict[str, str]:
+    """The hashtags of a pooled library; nothing for any other."""
+    hashtags = run.study.hashtags_of(library_id)
+    return {} if hashtags is None else {"hashtags": run.value("hashtags", hashtags)}
 
 
 def _fault(run: StudyRun, call: StageCall, processed: ProcessedLibraries) -> bool:
@@ -95,6 +104,8 @@ def _stage(
         }
         if stage == "specificity" and run.study.antigens is not None:
             inputs["antigens"] = run.value("antigens", run.study.antigens)
+        if stage == "cell_samples":
+            inputs |= _hashtag_input(run, entry.library_id)
         calls.append(run.call(stage, inputs, library_id=entry.library_id))
     run.complete(what, calls)
     for call in calls:

@@ -167,6 +167,8 @@ QC_REASONS: Final = (
     "low_genes",
     "high_mt",
     "doublet",
+    "hashtag_doublet",
+    "hashtag_unassigned",
 )
 
 CHAIN_PAIRINGS: Final = (

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from hiaim_sc.names import RELEASE_TABLES
-from hiaim_sc.study import pool_tables
+from hiaim_sc.study import place_cells, pool_tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ _QC = [
 ]
 _RECEPTOR = ["chain_pairing", "receptor_type", "receptor_subtype", "invariant"]
 _TYPES = ["leiden", "cell_type", "cell_type_lineage", "cell_type_coarse"]
-_NO_GEX = "no_gex"
+_NO_GEX, _NO_SAMPLE = "no_gex", "hashtag_unassigned"
 
 
 def build_cells(
@@ -38,13 +38,14 @@ def build_cells(
     clone_cells: pd.DataFrame,
     cell_types: pd.DataFrame,
     options: TcrOptions,
+    cell_samples: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
     """Every cell barcode of GEX or V(D)J, kept or not: the release table ``cells``.
 
     Parameters
     ----------
     layout
-        Sample of each library.
+        Sample of each library; several of a pooled one.
     cell_qc, receptors
         Tables by ``library_id``.
     clone_cells, cell_types
@@ -52,6 +53,8 @@ def build_cells(
     options
         ``require_gex``: whether a receptor without GEX is left out (``no_gex``) or counts as a
         cell. A cell barcode with neither GEX nor a productive chain never does.
+    cell_samples
+        Of the pooled libraries, the sample of each cell; a cell of none does not pass.
 
     Returns
     -------
@@ -66,7 +69,7 @@ def build_cells(
     )
     cells = cells.merge(clone_cells[[*_CELL, "clone_key", "clone_source"]], on=_CELL, how="left")
     cells = cells.merge(cell_types[[*_CELL, *_TYPES]], on=_CELL, how="left")
-    cells = cells.merge(layout[["library_id", *_SAMPLE]], on="library_id")
+    cells = place_cells(cells, layout[["library_id", *_SAMPLE]], cell_samples)
     cells = _judge_without_gex(cells, options)
     first = list(RELEASE_TABLES["cells"])
     rest = ["receptor_type", "receptor_subtype", "invariant", "clone_source", "leiden"]
@@ -79,8 +82,10 @@ def _judge_without_gex(cells: pd.DataFrame, options: TcrOptions) -> pd.DataFrame
     passes = cells["qc_pass"].astype("boolean").fillna(value=False).to_numpy(dtype=bool)
     is_tcr = (cells["receptor_type"] == "TCR").to_numpy()
     has_receptor = (cells["chain_pairing"] != "no IR").to_numpy()
-    is_cell = has_receptor & (not options.require_gex)
-    reason = np.where(alone, np.where(is_cell, "", _NO_GEX), cells["qc_reason"])
+    has_sample = cells["sample_id"].notna().to_numpy()
+    is_cell = has_receptor & (not options.require_gex) & has_sample
+    why = np.where(has_sample | options.require_gex | ~has_receptor, _NO_GEX, _NO_SAMPLE)
+    reason = np.where(alone, np.where(is_cell, "", why), cells["qc_reason"])
     cells = cells.assign(
         qc_pass=np.where(alone, is_cell, passes),
         qc_reason=pd.Series(reason, index=cells.index).fillna("").astype("str"),

@@ -88,7 +88,12 @@ def _samples(expected: pd.DataFrame, states: pd.DataFrame, cells: pd.DataFrame) 
 
 def _libraries(expected: pd.DataFrame, states: pd.DataFrame) -> Iterator[_Row]:
     tissue = expected.dropna(subset="sample_id").set_index("sample_id")["tissue"]
-    groups = states["sample_id"].map(tissue).fillna("pooled")
+    is_pooled = states["library_id"].duplicated(keep=False)
+    groups = states["sample_id"].map(tissue).mask(is_pooled).fillna("pooled")
+    groups, states = (
+        groups[~states["library_id"].duplicated()],
+        states.drop_duplicates("library_id"),
+    )
     for group, libraries in states.groupby(groups):
         is_here = libraries["state"] != "expected"
         lost = _for_reason(libraries[~is_here], "not delivered")
@@ -99,7 +104,7 @@ def _libraries(expected: pd.DataFrame, states: pd.DataFrame) -> Iterator[_Row]:
 
 
 def _cells(cells: pd.DataFrame) -> Iterator[_Row]:
-    for tissue, found in cells.groupby("tissue"):
+    for tissue, found in cells.groupby(cells["tissue"].fillna("of no sample")):
         lost = found.loc[~found["qc_pass"], "qc_reason"]
         yield from _step("cell", "pass QC", str(tissue), len(found), lost)
         kept = found[found["qc_pass"]]

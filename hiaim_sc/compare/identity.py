@@ -89,7 +89,7 @@ def check_identity(
     - ``sex``: share of the sex-gene counts that is on XIST and TSIX, against the recorded sex or,
       without one, that of most of the patient's libraries. Pass, when at least 0.8 of the counts
       agree with it, fail, when less than 0.2 do or as many libraries say one as the other.
-      Libraries with fewer than 20 counts are not judged.
+      Libraries with fewer than 20 counts, and pooled ones, are not judged.
     - ``join_rate``: share of VDJ cell barcodes that are GEX cell barcodes, as ingest reported it.
     """
     rows = [
@@ -177,7 +177,8 @@ def _sexes(
     sex_counts: pd.DataFrame, layout: pd.DataFrame, participants: pd.DataFrame
 ) -> tuple[pd.Series, pd.Series]:
     """Sex of each sample by its counts and of each patient as recorded, 0 where not known."""
-    counts = sex_counts.merge(layout[["library_id", "sample_id"]], on="library_id")
+    of_one = layout.drop_duplicates("library_id", keep=False)
+    counts = sex_counts.merge(of_one[["library_id", "sample_id"]], on="library_id")
     counts = counts.groupby("sample_id")[["female", "male"]].sum()
     n_counts = counts.sum(axis=1)
     share = counts["female"] / n_counts.clip(lower=1)
@@ -189,7 +190,8 @@ def _sexes(
 def _check_sex(
     sex_counts: pd.DataFrame, layout: pd.DataFrame, participants: pd.DataFrame
 ) -> list[_Row]:
-    table = sex_counts.merge(layout[["library_id", "sample_id", "patient_id"]], on="library_id")
+    of_one = layout.drop_duplicates("library_id", keep=False)
+    table = sex_counts.merge(of_one[["library_id", "sample_id", "patient_id"]], on="library_id")
     table = table[table["female"] + table["male"] >= _MIN_SEX_COUNTS]
     table["share"] = table["female"] / (table["female"] + table["male"])
     recorded = participants.set_index("patient_id")["sex"]

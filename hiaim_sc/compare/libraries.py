@@ -16,6 +16,9 @@ _FEW_CELLS = 100
 _HIGH_MT = 15.0
 _MANY_LOST = 0.5
 _LOW_JOIN_RATE = 0.8
+_LOST = ("low_counts", "low_genes", "high_mt")
+_LOST_POOLED = ("hashtag_doublet", "hashtag_unassigned")
+_JOINT = ";"
 
 
 def summarise_libraries(
@@ -29,7 +32,7 @@ def summarise_libraries(
     Parameters
     ----------
     library_states
-        ``library_id sample_id batch state reason`` of all libraries.
+        ``library_id sample_id batch state reason`` of all libraries, a row for each sample.
     reports
         What ingest reported, by library_id.
     cell_qc, limits
@@ -38,13 +41,19 @@ def summarise_libraries(
     Returns
     -------
     ``verdict`` is pass, warn (with the reasons) or quarantined. ``n_cells_read`` counts GEX cell
-    barcodes, ``n_cells_vdj`` those with contigs. Cells lost are counted per reason; a cell with two
+    barcodes, ``n_cells_vdj`` those with contigs. The samples of a pooled library are joined with
+    ";". Cells lost are counted per reason; a cell with two
     reasons counts for both. Contigs that are no chain of a receptor are counted by their first
     reason, so that ``n_contigs`` is ``n_contigs_counted`` and the ``n_contigs_*`` of the reasons:
     not a cell, low confidence and B-cell locus, which were dropped, no locus (Cell Ranger's
     ``Multi``), not productive and no junction.
     """
+    joint = library_states.groupby("library_id")["sample_id"].agg(
+        lambda ids: _JOINT.join(ids.dropna())
+    )
     delivered = library_states[library_states["state"] != "expected"]
+    delivered = delivered.drop_duplicates("library_id")
+    delivered = delivered.assign(sample_id=delivered["library_id"].map(joint).astype("str"))
     rows = [
         _summarise(row, reports.get(name, {}), cell_qc.get(name), limits.get(name, {}))
         for name, row in delivered.set_index("library_id", drop=False).iterrows()
@@ -72,7 +81,7 @@ def _summarise(
         "join_rate": report.get("join_rate"),
         "n_cells_vdj": report.get("n_cells_vdj"),
         **_describe_contigs(report),
-        **_describe_cells(cells),
+        **_describe_cells(cells, is_pooled=_JOINT in str(library["sample_id"])),
         "doublet_threshold": limits.get("doublet_threshold"),
     }
     if library["state"] == "quarantined":
@@ -94,14 +103,14 @@ def _describe_contigs(report: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _describe_cells(cells: pd.DataFrame | None) -> dict[str, Any]:
+def _describe_cells(cells: pd.DataFrame | None, *, is_pooled: bool) -> dict[str, Any]:
     names = ("n_cells_kept", "n_doublets", "median_counts", "median_genes", "pct_mt")
-    lost = {f"n_{reason}": 0 for reason in ("low_counts", "low_genes", "high_mt")}
+    lost = {f"n_{reason}": 0 for reason in (*_LOST, *(_LOST_POOLED if is_pooled else ()))}
     if cells is None or cells.empty:
         return {**dict.fromkeys(names), **lost}
     reasons = cells["qc_reason"].fillna("").str.split(";")
-    for reason in ("low_counts", "low_genes", "high_mt"):
-        lost[f"n_{reason}"] = int(reasons.map(lambda found, r=reason: r in found).sum())
+    counts = reasons.explode().value_counts()
+    lost = {name: int(counts.get(name.removeprefix("n_"), 0)) for name in lost}
     kept = cells[cells["qc_pass"]]
     return {
         "n_cells_kept": len(kept),

@@ -159,6 +159,21 @@ class BulkOptions(Model):
     )
 
 
+class HashtagOptions(Model):
+    """Which sample a cell of a pooled library is of."""
+
+    feature_type: str | None = Field(
+        None, description="Feature type of the hashtags. Default: any but gene expression."
+    )
+    min_umi: int = Field(5, ge=1, description="Fewer hashtag UMIs: of no sample.")
+    min_probability: Fraction = Field(
+        0.5, description="Least probability that a cell is of one sample."
+    )
+    expected_doublets: Fraction = Field(
+        0.19, le=0.9, description="Prior probability that a cell is of two samples."
+    )
+
+
 class IntegrateOptions(Model):
     """Features, embedding and clusters."""
 
@@ -280,6 +295,7 @@ class Options(Model):
     similarity: SimilarityOptions = SimilarityOptions()
     dna_barcodes: DnaBarcodeOptions = DnaBarcodeOptions()
     bulk: BulkOptions = BulkOptions()
+    hashtags: HashtagOptions = HashtagOptions()
     integrate: IntegrateOptions = IntegrateOptions()
     annotate: AnnotateOptions = AnnotateOptions()
     phenotypes: PhenotypeOptions = PhenotypeOptions()

@@ -9,6 +9,8 @@ from hiaim_sc.dna_barcodes.bulk import (
     least_detectable_fold,
 )
 from hiaim_sc.dna_barcodes.clones import CLONE_LABELS, majority_p_value
+from hiaim_sc.dna_barcodes.hashsolo import hashsolo_probabilities
+from hiaim_sc.dna_barcodes.hashtags import CELL_SAMPLE_COLUMNS, assign_samples
 from hiaim_sc.dna_barcodes.panel import match_hla
 from hiaim_sc.dna_barcodes.quality import ANTIGENS_QC_COLUMNS, assess_antigens
 from hiaim_sc.dna_barcodes.scores import beam_score, corrected_score, excess_share, umi_delta
@@ -29,6 +31,7 @@ from hiaim_sc.dna_barcodes.staining import (
 __all__ = [
     "ANTIGENS_QC_COLUMNS",
     "BACKGROUND_COLUMNS",
+    "CELL_SAMPLE_COLUMNS",
     "CLONE_LABELS",
     "CLONE_SPECIFICITY_COLUMNS",
     "COUNT_COLUMNS",
@@ -40,12 +43,14 @@ __all__ = [
     "Specificity",
     "Staining",
     "assess_antigens",
+    "assign_samples",
     "barcode_enrichment",
     "beam_score",
     "call_specificity",
     "corrected_score",
     "count_screen",
     "excess_share",
+    "hashsolo_probabilities",
     "least_detectable_fold",
     "majority_p_value",
     "match_hla",

@@ -22,7 +22,7 @@ from hiaim_sc.ingest.feature_matrix import GENE_EXPRESSION, FeatureMatrix
 from hiaim_sc.ingest.matrices import read_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from anndata import AnnData
@@ -60,6 +60,8 @@ class LibraryData:
         Cells x genes, CSR int32; `obs_names` the cell barcodes, sorted; `var["symbol"]`.
     antigen_counts
         Cells x dna_barcodes, CSR int32, negative controls among them.
+    hashtag_counts
+        Cells x hashtags of a pooled library, CSR int32.
     contigs
         A row per kept contig, AIRR names.
     report
@@ -68,6 +70,7 @@ class LibraryData:
 
     counts: AnnData | None
     antigen_counts: AnnData | None
+    hashtag_counts: AnnData | None
     contigs: pd.DataFrame | None
     report: dict[str, Any]
 
@@ -79,6 +82,8 @@ def read_library(
     require_gex: bool,
     feature_type: str,
     antigens: pd.DataFrame | None,
+    hashtags: Sequence[str] = (),
+    hashtag_type: str | None = None,
 ) -> LibraryData:
     """The library's matrices and contigs, checked, and a report of what was read.
 
@@ -94,6 +99,10 @@ def read_library(
         Feature type of the pMHC multimers' tags in the file `dna_barcodes`.
     antigens
         Table with `dna_barcode`: the tags to take. None: all features of that type.
+    hashtags
+        Those of a pooled library, features of the file `gex` by id or name.
+    hashtag_type
+        Their feature type; None: any but gene expression.
 
     Raises
     ------
@@ -104,11 +113,17 @@ def read_library(
     genes = _take_type(matrix, GENE_EXPRESSION) if matrix is not None else None
     if genes is not None:
         check_genes_human(genes)
+    sample_tags = _take_hashtags(matrix, hashtags, hashtag_type) if hashtags else None
     tags = None
     if files.dna_barcodes is not None:
         if matrix is None or files.dna_barcodes != files.gex:
             matrix = read_matrix(files.dna_barcodes, options.genome)
-        tags = _take_antigens(_take_type(matrix, feature_type), antigens)
+        found = _leave_out(_take_type(matrix, feature_type), hashtags)
+        tags = (
+            _take_tags(found, antigens["dna_barcode"], "dna_barcodes of antigens.tsv")
+            if (antigens is not None)
+            else found
+        )
     contigs, contig_report = _read_receptors(files.vdj, options)
     rate = _join(contigs, genes, files, options, is_gate=require_gex)
     report = {
@@ -125,6 +140,7 @@ def read_library(
     return LibraryData(
         counts=None if genes is None else _to_anndata(genes),
         antigen_counts=None if tags is None else _to_anndata(tags),
+        hashtag_counts=None if sample_tags is None else _to_anndata(sample_tags),
         contigs=contigs,
         report=report,
     )
@@ -143,18 +159,36 @@ def _take_type(matrix: FeatureMatrix, feature_type: str) -> FeatureMatrix:
     return taken
 
 
-def _take_antigens(tags: FeatureMatrix, antigens: pd.DataFrame | None) -> FeatureMatrix:
-    """The tags of the antigen table, found by feature id or else by feature name."""
-    if antigens is None:
-        return tags
-    wanted = list(dict.fromkeys(antigens["dna_barcode"]))
+def _take_hashtags(
+    matrix: FeatureMatrix | None, hashtags: Sequence[str], feature_type: str | None
+) -> FeatureMatrix:
+    if matrix is None:
+        reason = "a pooled library without gex: its hashtags are features of that file"
+        raise LibraryFaultError(reason)
+    if feature_type is not None:
+        found = _take_type(matrix, feature_type)
+    else:
+        found = matrix.take_features(matrix.feature_types != GENE_EXPRESSION)
+    taken = _take_tags(found, hashtags, "hashtags of hashtags.tsv")
+    check_counts(taken)
+    return taken
+
+
+def _leave_out(tags: FeatureMatrix, names: Sequence[str]) -> FeatureMatrix:
+    """The features that are none of these, by id and by name."""
+    return tags.take_features(~np.isin(tags.feature_ids, names) & ~np.isin(tags.symbols, names))
+
+
+def _take_tags(tags: FeatureMatrix, names: Iterable[str], what: str) -> FeatureMatrix:
+    """The features of these names, found by feature id or else by feature name."""
+    wanted = list(dict.fromkeys(names))
     position = {name: i for i, name in enumerate(tags.symbols)}
     position |= {name: i for i, name in enumerate(tags.feature_ids)}
     absent = [name for name in wanted if name not in position]
     if absent:
         reason = (
-            f"{tags.source} lacks {len(absent)} of the {len(wanted)} dna_barcodes of antigens.tsv:"
-            f" {_enumerate(absent)}; it has {_enumerate(tags.feature_ids.tolist())}"
+            f"{tags.source} lacks {len(absent)} of the {len(wanted)} {what}:"
+            f" {_enumerate(absent)}; it has {_enumerate(tags.feature_ids.tolist()) or 'none'}"
         )
         raise LibraryFaultError(reason)
     taken = tags.take_features(np.array([position[name] for name in wanted]))

@@ -56,6 +56,8 @@ class SimulatedLibrary:
         receptor; `other_cell_type` is the smaller cell's.
     ambient_share
         Share of ambient RNA in the counts.
+    hashtag_counts, hashtags
+        Of a pooled library: droplets x hashtags, CSR int32, and their names.
     """
 
     library_id: str
@@ -66,6 +68,8 @@ class SimulatedLibrary:
     contigs: pd.DataFrame
     cells: pd.DataFrame
     ambient_share: float
+    hashtag_counts: sparse.csr_matrix | None = None
+    hashtags: tuple[str, ...] = ()
 
 
 def build_library(

@@ -48,6 +48,15 @@ class SimulationSettings(Model):
     cells_per_library: int = Field(1500, ge=10, description="Median cells (droplets) per library.")
     cells_spread: float = Field(0.1, ge=0, description="Log-SD of the cells per library.")
 
+    samples_per_pool: int = Field(
+        1, ge=1, description="Samples (of patients of one batch) in one library, with hashtags."
+    )
+    pool_doublets: Fraction = Field(
+        0.08, le=0.5, description="Droplets of a pool that hold two of its cells."
+    )
+    hashtag_signal: float = Field(150.0, gt=0, description="Mean counts of a cell's own hashtag.")
+    hashtag_background: float = Field(6.0, ge=0, description="... and of each other hashtag.")
+
     null: bool = Field(
         default=False, description="Plant no effect of the arm, whatever the effects say."
     )
@@ -118,6 +127,9 @@ class SimulationSettings(Model):
             raise ValueError(msg)
         if self.n_planted_clones > last - first + 1:
             msg = f"only {last - first + 1} ranks stand between {first} and {last}"
+            raise ValueError(msg)
+        if self.samples_per_pool > 1 and self.swap:
+            msg = "swap is of libraries of one sample: it needs samples_per_pool 1"
             raise ValueError(msg)
         if sum(self.capture) > 1:
             msg = "the three shares of capture must not add up to more than 1"

@@ -10,6 +10,7 @@ import pandas as pd
 from hiaim_sc.simulate.antigens import antigen_panel
 from hiaim_sc.simulate.cohort import plan_cohort
 from hiaim_sc.simulate.library import CELL_COLUMNS, SimulatedLibrary, build_library
+from hiaim_sc.simulate.pools import gather_pools, plan_pools
 from hiaim_sc.simulate.repertoire import draw_repertoire
 from hiaim_sc.simulate.study_tables import CHEMISTRY, CONTIGS, MATRIX, study_tables
 from hiaim_sc.simulate.targets import complete_folder, refuse_targets
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hiaim_sc.simulate.cohort import Cohort
-    from hiaim_sc.simulate.repertoire import Repertoire
     from hiaim_sc.simulate.settings import SimulationSettings
     from hiaim_sc.simulate.transcriptome import Transcriptome
 
@@ -88,16 +88,13 @@ def _write_libraries_and_truth(
     transcriptome = build_transcriptome(settings)
     ledger, cells = TruthLedger(), []
     with CloneWriter(truth / "clones.parquet") as clones:
-        for repertoire in _draw_repertoires(settings, cohort):
-            table = latent_clones(repertoire)
-            clones.write(table)
-            ledger.add_patient(repertoire, table)
-            for library in _build_libraries(settings, cohort, transcriptome, repertoire):
-                _write_library(settings, transcriptome, library, out)
-                ledger.add_library(library)
-                cells.append(library.cells)
-                if progress is not None:
-                    progress(len(cells), len(cohort.libraries))
+        made = _build_libraries(settings, cohort, transcriptome, ledger, clones)
+        delivered = gather_pools(settings, cohort, made) if _is_pooled(settings) else made
+        for library in delivered:
+            _write_library(settings, transcriptome, library, out)
+            cells.append(library.cells)
+            if progress is not None:
+                progress(len(cells), len(_library_ids(settings, cohort)))
     # a swapped library is made with its true patient's
     cells.sort(key=lambda table: str(table["library_id"].iloc[0]))
     all_cells = pd.concat(cells) if cells else pd.DataFrame(columns=list(CELL_COLUMNS))
@@ -107,21 +104,33 @@ def _write_libraries_and_truth(
     (truth / "truth.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def _draw_repertoires(settings: SimulationSettings, cohort: Cohort) -> Iterator[Repertoire]:
-    for patient in cohort.patients:
-        yield draw_repertoire(settings, patient)
+def _is_pooled(settings: SimulationSettings) -> bool:
+    return settings.samples_per_pool > 1
+
+
+def _library_ids(settings: SimulationSettings, cohort: Cohort) -> list[str]:
+    plans = plan_pools(settings, cohort) if _is_pooled(settings) else cohort.libraries
+    return [plan.library_id for plan in plans]
 
 
 def _build_libraries(
     settings: SimulationSettings,
     cohort: Cohort,
     transcriptome: Transcriptome,
-    repertoire: Repertoire,
+    ledger: TruthLedger,
+    clones: CloneWriter,
 ) -> Iterator[SimulatedLibrary]:
-    """Libraries made of a patient's specimens."""
-    for plan in cohort.libraries:
-        if plan.specimen.patient == repertoire.patient:
-            yield build_library(settings, transcriptome, plan, repertoire)
+    """A library of each specimen, patient by patient, the truth of each remembered."""
+    for patient in cohort.patients:
+        repertoire = draw_repertoire(settings, patient)
+        table = latent_clones(repertoire)
+        clones.write(table)
+        ledger.add_patient(repertoire, table)
+        for plan in cohort.libraries:
+            if plan.specimen.patient == patient:
+                library = build_library(settings, transcriptome, plan, repertoire)
+                ledger.add_library(library)
+                yield library
 
 
 def _write_library(

@@ -10,6 +10,7 @@ import pandas as pd
 
 from hiaim_sc.simulate.antigens import antigen_panel
 from hiaim_sc.simulate.composition import compartment_shares, draw_composition, is_affected
+from hiaim_sc.simulate.pools import plan_pools
 from hiaim_sc.simulate.seeds import generator
 
 if TYPE_CHECKING:
@@ -47,11 +48,16 @@ def study_tables(settings: SimulationSettings, cohort: Cohort) -> dict[str, pd.D
             _sample_row(settings, sample) for sample in cohort.samples if sample.status != _NO_ROW
         ),
         "libraries.tsv": pd.DataFrame(
-            (_library_row(settings, library) for library in cohort.libraries),
+            (
+                _library_row(settings, pool.library_id, pool.members)
+                for pool in plan_pools(settings, cohort)
+            ),
             columns=list(_LIBRARY_COLUMNS),
-        ),
+        ).sort_values("library_id", ignore_index=True),
         "measurements.tsv": _measurements(settings, cohort),
     }
+    if settings.samples_per_pool > 1:
+        tables["hashtags.tsv"] = _hashtags(settings, cohort)
     if settings.n_antigens:
         antigens = antigen_panel(settings)
         antigens["is_control"] = np.where(antigens["is_control"], "true", "false")
@@ -65,17 +71,29 @@ _LIBRARY_COLUMNS = (
 )
 
 
-def _library_row(settings: SimulationSettings, library: LibraryPlan) -> dict[str, object]:
-    folder = f"libraries/{library.library_id}"
+def _hashtags(settings: SimulationSettings, cohort: Cohort) -> pd.DataFrame:
+    rows = [
+        (pool.library_id, *row)
+        for pool in plan_pools(settings, cohort)
+        if len(pool.members) > 1
+        for row in pool.hashtags()
+    ]
+    return pd.DataFrame(rows, columns=["library_id", "hashtag", "sample_id"])
+
+
+def _library_row(
+    settings: SimulationSettings, library_id: str, members: tuple[LibraryPlan, ...]
+) -> dict[str, object]:
+    folder = f"libraries/{library_id}"
     return {
-        "library_id": library.library_id,
-        "sample_id": library.sample.sample_id,
-        "batch": library.sample.patient.batch,
+        "library_id": library_id,
+        "sample_id": members[0].sample.sample_id if len(members) == 1 else "",
+        "batch": members[0].sample.patient.batch,
         "gex": f"{folder}/{MATRIX}",
         "vdj": f"{folder}/{CONTIGS}",
         "dna_barcodes": f"{folder}/{MATRIX}" if settings.n_antigens else "",
         "state": "delivered",
-        "expected_cells": settings.cells_per_library,
+        "expected_cells": settings.cells_per_library * len(members),
         "chemistry": CHEMISTRY,
     }
 

@@ -42,14 +42,21 @@ def write_matrix(
     chemistry
         As Cell Ranger names it.
     """
-    counts = sparse.hstack([library.counts, library.antigen_counts], format="csr")
+    blocks = [library.counts, library.antigen_counts]
+    if library.hashtag_counts is not None:
+        blocks.append(library.hashtag_counts)
+    counts = sparse.hstack(blocks, format="csr")
     counts.sort_indices()
     tags = panel["dna_barcode"]
     features = {
-        "id": [*genes["gene_id"], *tags],
-        "name": [*genes["symbol"], *tags],
-        "feature_type": ["Gene Expression"] * len(genes) + ["Antigen Capture"] * len(tags),
-        "genome": [GENOME] * len(genes) + [""] * len(tags),
+        "id": [*genes["gene_id"], *tags, *library.hashtags],
+        "name": [*genes["symbol"], *tags, *library.hashtags],
+        "feature_type": [
+            *["Gene Expression"] * len(genes),
+            *["Antigen Capture"] * len(tags),
+            *["Multiplexing Capture"] * len(library.hashtags),
+        ],
+        "genome": [GENOME] * len(genes) + [""] * (len(tags) + len(library.hashtags)),
     }
     with h5py.File(path, "w") as file:
         file.attrs["filetype"] = "matrix"

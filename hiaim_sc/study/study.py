@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from hiaim_sc.study.paths import PathRoots
@@ -84,14 +85,45 @@ class Study:
         reasons = {}
         status = self.samples.set_index("sample_id")["status"]
         for row in self.libraries[self.libraries["state"] == "delivered"].itertuples():
-            if pd.isna(row.sample_id):
-                reasons[row.library_id] = "pooled: libraries are not split by hashtag yet"
-            elif status[row.sample_id] != "collected":
-                reasons[row.library_id] = f"its sample's status is {status[row.sample_id]}"
+            samples = self._samples_of(row)
+            found = sorted(set(status[samples]))
+            if pd.isna(row.sample_id) and len(samples) == 1:
+                reasons[row.library_id] = "pooled, but its hashtags are all of one sample"
+            elif "collected" not in found:
+                reasons[row.library_id] = f"its sample's status is {', '.join(found)}"
+            elif pd.isna(row.sample_id) and pd.isna(row.gex):
+                reasons[row.library_id] = "pooled, without gex: hashtags are features of that file"
         return reasons
 
+    def _samples_of(self, library: Any) -> list[str]:
+        """The samples of a row of `libraries`: its own, or those of its hashtags."""
+        if pd.notna(library.sample_id):
+            return [library.sample_id]
+        hashtags = self.hashtags_of(library.library_id)
+        return [] if hashtags is None else sorted(set(hashtags["sample_id"]))
+
+    def hashtags_of(self, library_id: str) -> pd.DataFrame | None:
+        """`hashtag sample_id` of a pooled library; None where the library is of one sample."""
+        row = self.libraries.set_index("library_id").loc[library_id]
+        if pd.notna(row["sample_id"]) or self.hashtags is None:
+            return None
+        is_own = self.hashtags["library_id"] == library_id
+        return self.hashtags.loc[is_own, ["hashtag", "sample_id"]].reset_index(drop=True)
+
+    def _with_samples(self, libraries: pd.DataFrame) -> pd.DataFrame:
+        """A row per library and sample, `sample_id` filled in where a library is pooled."""
+        samples: list[list[Any]] = [
+            self._samples_of(row) or [np.nan] for row in libraries.itertuples()
+        ]
+        rows = libraries.assign(sample_id=pd.Series(samples, index=libraries.index, dtype=object))
+        rows = rows.explode("sample_id", ignore_index=True)
+        return rows.astype({"sample_id": "str"})
+
     def layout(self, library_ids: Collection[str] | None = None) -> pd.DataFrame:
-        """A row per library of the analysis, with its sample; no arm.
+        """A row per library of the analysis and sample in it; no arm.
+
+        A pooled library has a row for each of its samples that was collected; which cells are of
+        which, `cell_samples` says.
 
         Parameters
         ----------
@@ -100,7 +132,8 @@ class Study:
 
         Returns
         -------
-        `library_id sample_id patient_id visit tissue session_phase batch`, sorted by `library_id`.
+        `library_id sample_id patient_id visit tissue session_phase batch`, sorted by library and
+        sample.
         """
         usable = set(self.delivered_libraries()) - set(self.not_processable())
         if library_ids is not None:
@@ -108,11 +141,13 @@ class Study:
         libraries = self.libraries.loc[
             self.libraries["library_id"].isin(usable), ["library_id", "sample_id", "batch"]
         ]
-        layout = libraries.merge(
-            self.samples[["sample_id", *_PLACE]], on="sample_id", validate="many_to_one"
+        is_collected = self.samples["status"] == "collected"
+        samples = self.samples.loc[is_collected, ["sample_id", *_PLACE]]
+        layout = self._with_samples(libraries).merge(
+            samples, on="sample_id", validate="many_to_one"
         )
         columns = ["library_id", "sample_id", *_PLACE, "batch"]
-        return layout[columns].sort_values("library_id", ignore_index=True)
+        return layout[columns].sort_values(["library_id", "sample_id"], ignore_index=True)
 
     def library_files(self, library_id: str) -> LibraryFiles:
         """Resolved paths of one library's files."""
@@ -164,9 +199,10 @@ class Study:
 
         Returns
         -------
-        `library_id sample_id batch state reason`; `state` is expected, delivered or quarantined.
+        `library_id sample_id batch state reason`, a row for each sample of a pooled library;
+        `state` is expected, delivered or quarantined.
         """
-        table = self.libraries[["library_id", "sample_id", "batch", "state"]].copy()
+        table = self._with_samples(self.libraries[["library_id", "sample_id", "batch", "state"]])
         table["reason"] = table["library_id"].map(dict(quarantined or {})).astype("str")
         table["state"] = table["state"].where(table["reason"].isna(), "quarantined")
         return table

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 
 from hiaim_sc.names import CLONE_SOURCES, RELEASE_TABLES
+from hiaim_sc.study import place_cells
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CLONE_COLUMNS: Final = (
     *RELEASE_TABLES["clones"],
@@ -26,6 +30,7 @@ TABULATED_COLUMNS: Final = (
     "invariant",
 )
 _PLACE: Final = ("sample_id", "tissue", "visit", "session_phase")
+_OF_ROW: Final = ("patient_id", "library_id", *_PLACE)
 _CELL: Final = ["library_id", "cell_barcode"]
 _CHAIN: Final = r"(?:(?P<locus_{0}>[A-Z]{{3}}):(?P<v_call_{0}>[^:|]*):(?P<junction_{0}>[^|]*))?"
 _KEY: Final = rf"\|{_CHAIN.format(1)}\|{_CHAIN.format(2)}(?:\|[^|]*\|[^|]*)?$"
@@ -36,8 +41,9 @@ def tabulate_clones(
     receptors: pd.DataFrame,
     layout: pd.DataFrame,
     cells: pd.DataFrame,
+    cell_samples: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
-    """A row per clone and library, sorted by `clone_key`, `library_id`.
+    """A row per clone, library and sample, sorted by `clone_key`, `library_id`, `sample_id`.
 
     Chain 1 is the VJ chain of the `clone_key`, chain 2 the VDJ chain; `j_call`, `junction_aa` and
     `invariant` are the most frequent ones of the clone's cells whose primary chain this is (ties:
@@ -51,9 +57,11 @@ def tabulate_clones(
     receptors
         Receptors of all libraries: `library_id` and `TABULATED_COLUMNS`.
     layout
-        A row per library; a clone's cells in a library without a row are an error.
+        A row per library and sample; a clone's cells in a library without a row are an error.
     cells
         `library_id`, `cell_barcode` and `qc_pass`; a cell that is not in it did not pass.
+    cell_samples
+        The sample of each cell of the pooled libraries.
 
     Returns
     -------
@@ -66,39 +74,39 @@ def tabulate_clones(
     if unknown:
         message = f"the layout lacks libraries that have clones: {', '.join(unknown)}"
         raise ValueError(message)
+    clone_cells = place_cells(clone_cells, layout[["library_id", *_PLACE]], cell_samples)
     clone, keys = pd.factorize(clone_cells["clone_key"], sort=True)
     rows = _count_cells(clone_cells, clone, cells)
     of_clone = _describe_clones(keys, clone, _find_receptors(clone_cells, receptors))
     of_clone = of_clone.take(rows["clone"].to_numpy()).reset_index(drop=True)
-    places = layout[["library_id", *_PLACE]]
-    rows = rows.merge(places, on="library_id", how="left", validate="many_to_one")
     return pd.concat([rows, of_clone], axis=1)[list(CLONE_COLUMNS)]
 
 
 def _count_cells(clone_cells: pd.DataFrame, clone: np.ndarray, cells: pd.DataFrame) -> pd.DataFrame:
-    """A row per clone (its number) and library, in the order of both."""
+    """A row per clone (its number), library and sample, in the order of these."""
     passed = cells.loc[cells["qc_pass"].eq(other=True).to_numpy(bool), _CELL]
-    library, names = pd.factorize(clone_cells["library_id"], sort=True)
+    of_library = clone_cells["library_id"].str.cat(clone_cells["sample_id"], sep="\t")
+    place = pd.factorize(of_library, sort=True)[0]
     counted = pd.DataFrame(
         {
             "clone": clone,
-            "library": library,
+            "place": place,
             "passed": _locate(clone_cells, passed) >= 0,
             "source": pd.Index(CLONE_SOURCES).get_indexer(clone_cells["clone_source"]),
             "first": np.arange(len(clone)),
         }
     )
-    rows = counted.groupby(["clone", "library"], as_index=False).agg(
+    rows = counted.groupby(["clone", "place"], as_index=False).agg(
         n_cells=("passed", "size"),
         n_cells_qc=("passed", "sum"),
         source=("source", "min"),
         first=("first", "min"),
     )
+    first = rows["first"].to_numpy()
     return pd.DataFrame(
         {
             "clone": rows["clone"],
-            "patient_id": clone_cells["patient_id"].array.take(rows["first"].to_numpy()),
-            "library_id": names.take(rows["library"].to_numpy()),
+            **{name: clone_cells[name].array.take(first) for name in _OF_ROW},
             "n_cells": rows["n_cells"],
             "n_cells_qc": rows["n_cells_qc"],
             "clone_source": np.array(CLONE_SOURCES, dtype=object)[rows["source"].to_numpy()],

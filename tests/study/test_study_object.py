@@ -54,7 +54,7 @@ def test_unknown_columns_are_carried_along(small_study):
     assert participants["site"].dropna().to_dict() == {"P2": "north", "P3": "south"}
 
 
-def test_layout_has_delivered_single_libraries_and_no_arm(small_study):
+def test_layout_has_delivered_libraries_by_sample_and_no_arm(small_study):
     study = small_study.read()
     expected = pd.DataFrame(
         [
@@ -62,11 +62,13 @@ def test_layout_has_delivered_single_libraries_and_no_arm(small_study):
             ["L2", "S2", "P1", "week6", "blood", "rest", "run2"],
             ["L3", "S3", "P2", "baseline", "blood", "rest", "run2"],
             ["L4", "S4", "P2", "week6", "blood", "rest", "run1"],
+            ["L6", "S4", "P2", "week6", "blood", "rest", "run1"],
+            ["L6", "S6", "P3", "week6", "blood", "rest", "run1"],
         ],
         columns=LAYOUT,
     )
     pd.testing.assert_frame_equal(study.layout(), expected)
-    assert study.layout(["L3", "L6", "L7"])["library_id"].tolist() == ["L3"]
+    assert study.layout(["L3", "L6", "L7"])["library_id"].tolist() == ["L3", "L6", "L6"]
 
 
 def test_libraries_that_cannot_be_processed_have_a_reason(small_study):
@@ -79,13 +81,22 @@ def test_libraries_that_cannot_be_processed_have_a_reason(small_study):
     assert study.delivered_libraries() == ("L1", "L2", "L3", "L4", "L6")
     assert {name: words.split()[-1] for name, words in study.not_processable().items()} == {
         "L4": "withdrew",
-        "L6": "yet",
     }
-    assert study.layout()["library_id"].tolist() == ["L1", "L2", "L3"]
+    # of a pooled library what was collected counts
+    rows = study.layout().set_index("library_id")["sample_id"]
+    assert rows.drop(["L1", "L2", "L3"]).to_dict() == {"L6": "S6"}
+
+
+def test_pool_of_one_sample_cannot_be_split(small_study):
+    small_study.replace("hashtags.tsv", "S6", "S4")
+    assert small_study.read().not_processable() == {
+        "L6": "pooled, but its hashtags are all of one sample"
+    }
 
 
 def test_library_states(small_study):
     states = small_study.read().library_states({"L2": "0 cells"}).set_index("library_id")
+    assert states.loc["L6", "sample_id"].tolist() == ["S4", "S6"]
     assert states["state"].to_dict() == {
         "L1": "delivered", "L2": "quarantined", "L3": "delivered", "L4": "delivered",
         "L6": "delivered", "L7": "expected",
