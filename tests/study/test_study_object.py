@@ -63,7 +63,7 @@ def test_layout_has_delivered_libraries_by_sample_and_no_arm(small_study):
             ["L3", "S3", "P2", "baseline", "blood", "rest", "run2"],
             ["L4", "S4", "P2", "week6", "blood", "rest", "run1"],
             ["L6", "S4", "P2", "week6", "blood", "rest", "run1"],
-            ["L6", "S6", "P3", "week6", "blood", "rest", "run1"],
+            ["L6", "S6", "P2", "week6", "blood", "post_bout", "run1"],
         ],
         columns=LAYOUT,
     )
