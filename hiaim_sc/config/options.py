@@ -104,6 +104,11 @@ class DnaBarcodeOptions(Model):
     """Calls of pMHC specificity in single cells."""
 
     feature_type: str = Field("Antigen Capture", description="Feature type of the pMHC barcodes.")
+    method: Literal["background", "itrap"] = Field(
+        "background",
+        description="Cells against the background and with their clone, or by thresholds that"
+        " clones of ten cells choose.",
+    )
     min_umi: int = Field(
         10, ge=1, description="UMIs that are no evidence: a cell's own call needs as many."
     )

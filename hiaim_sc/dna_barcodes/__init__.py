@@ -11,6 +11,7 @@ from hiaim_sc.dna_barcodes.bulk import (
 from hiaim_sc.dna_barcodes.clones import CLONE_LABELS, majority_p_value
 from hiaim_sc.dna_barcodes.hashsolo import hashsolo_probabilities
 from hiaim_sc.dna_barcodes.hashtags import CELL_SAMPLE_COLUMNS, assign_samples
+from hiaim_sc.dna_barcodes.itrap import choose_thresholds, expect_antigens, signed_rank_p_value
 from hiaim_sc.dna_barcodes.panel import match_hla
 from hiaim_sc.dna_barcodes.quality import ANTIGENS_QC_COLUMNS, assess_antigens
 from hiaim_sc.dna_barcodes.scores import beam_score, corrected_score, excess_share, umi_delta
@@ -47,13 +48,16 @@ __all__ = [
     "barcode_enrichment",
     "beam_score",
     "call_specificity",
+    "choose_thresholds",
     "corrected_score",
     "count_screen",
     "excess_share",
+    "expect_antigens",
     "hashsolo_probabilities",
     "least_detectable_fold",
     "majority_p_value",
     "match_hla",
     "measure_staining",
+    "signed_rank_p_value",
     "umi_delta",
 ]

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from hiaim_sc.dna_barcodes.clones import CLONE_TEST_COLUMNS, is_excluded, label_clones
+from hiaim_sc.dna_barcodes.itrap import MEASURES, choose_thresholds, expect_antigens
 from hiaim_sc.dna_barcodes.panel import describe_panel, match_hla
-from hiaim_sc.dna_barcodes.scores import corrected_score
+from hiaim_sc.dna_barcodes.scores import corrected_score, umi_delta
 from hiaim_sc.dna_barcodes.staining import can_be_called
 from hiaim_sc.dna_barcodes.tables import empty_table
 
@@ -46,6 +47,7 @@ CLONE_SPECIFICITY_COLUMNS: Final = (
 )
 _CELL: Final = ["library_id", "cell_barcode"]
 _OF_CELL: Final = ["patient_id", "n_held", "is_sticky", "has_pair"]
+_FOR_ITRAP: Final = ["top_dna_barcode", "top_umi", "second_umi", *MEASURES[:4]]
 _PAIR: Final = ["clone_key", "dna_barcode"]
 
 
@@ -57,10 +59,10 @@ class Specificity:
     ----------
     cells
         `SPECIFICITY_COLUMNS`: a row per cell and antigen called, sorted by library, cell and
-        dna_barcode. `evidence`: ``cell``, ``clone`` or ``cell;clone``; `q_value`: the cell's, and
-        that of its clone where the clone alone is the evidence; `clone_label`: of the cell's
-        clone for this antigen, missing without a clone; `n_clone_cells`: stained cells of the
-        clone, `n_clone_calls`: those of them called for this antigen, 0 without a clone.
+        dna_barcode. `evidence`: ``cell``, ``clone``, ``cell;clone`` or ``itrap``; `q_value`: the
+        cell's, and that of its clone where the clone alone is the evidence; `clone_label`: of the
+        cell's clone for this antigen, missing without a clone; `n_clone_cells`: stained cells of
+        the clone, `n_clone_calls`: those of them called for this antigen, 0 without a clone.
     mismatched
         The same of what HLA forbids (`hla_mismatch`): these are no calls.
     clones
@@ -91,6 +93,10 @@ def call_specificity(
     (`hiaim_sc.dna_barcodes.clones.label_clones`) and the cell holds that antigen above the
     background, most of all that it holds, with `min_umi_clone` UMIs or more.
 
+    With the method ``itrap`` a cell's first antigen is called where it reaches thresholds that the
+    data's own clones choose (`hiaim_sc.dna_barcodes.itrap`), both chains are known and another cell
+    of the clone has the same.
+
     Where HLA is known of patient and antigen and does not match, neither is a call
     (`hla_mismatch`). P-values describe cells and clones, and compare no arms.
 
@@ -111,7 +117,7 @@ def call_specificity(
     if held.empty:
         nothing = empty_table(SPECIFICITY_COLUMNS)
         return Specificity(nothing, nothing, empty_table(CLONE_SPECIFICITY_COLUMNS))
-    members = stained[[*_CELL, *_OF_CELL]].merge(
+    members = stained[[*_CELL, *_OF_CELL, *_FOR_ITRAP]].merge(
         clone_cells[[*_CELL, "clone_key"]], on=_CELL, how="left"
     )
     matched = match_hla(antigens, hla)
@@ -121,7 +127,8 @@ def call_specificity(
     rows = rows.merge(matched, on=["patient_id", "dna_barcode"], how="left")
     labels = tests[[*_PAIR, "label", "q_value"]].rename(columns={"q_value": "clone_q_value"})
     rows = rows.merge(labels, on=_PAIR, how="left").rename(columns={"label": "clone_label"})
-    rows = _judge(rows.astype({"hla_match": "boolean"}), options)
+    judge = _judge_by_thresholds if options.method == "itrap" else _judge
+    rows = judge(rows.astype({"hla_match": "boolean"}), options)
     is_off = is_excluded(rows["hla_match"], options)
     called = _count_agreement(rows[~is_off], members)
     return Specificity(
@@ -146,6 +153,29 @@ def _judge(rows: pd.DataFrame, options: DnaBarcodeOptions) -> pd.DataFrame:
     of_cell = rows["q_value"].where(by_cell)
     rows["q_value"] = of_cell.fillna(rows["clone_q_value"].where(by_clone))
     return rows[rows["evidence"] != ""]
+
+
+def _judge_by_thresholds(rows: pd.DataFrame, options: DnaBarcodeOptions) -> pd.DataFrame:
+    """Rows of a cell's first antigen that reach the thresholds which credible clones choose.
+
+    Then ITRAP's further filters: both chains, and another cell of the clone with the same antigen.
+    There is no rate of false discoveries: `q_value` is missing.
+    """
+    cell = rows["library_id"].str.cat(rows["cell_barcode"], sep="\t")
+    rows = rows.assign(
+        cell=cell,
+        umi_antigen=rows["top_umi"],
+        delta_antigen=umi_delta(rows["top_umi"], rows["second_umi"]),
+        corrected_score=np.nan,
+        evidence="itrap",
+        q_value=np.nan,
+    )
+    firsts = rows[rows["dna_barcode"] == rows["top_dna_barcode"]]
+    choice = choose_thresholds(firsts, expect_antigens(rows))
+    if choice is None:
+        return rows.iloc[:0]
+    kept = firsts[choice.keep(firsts) & (firsts["has_pair"] | (not options.require_pair))]
+    return kept[kept.groupby(_PAIR)["cell"].transform("size").to_numpy() > 1]
 
 
 def _count_antigens(held: pd.DataFrame, antigens: pd.DataFrame | None) -> int:

@@ -10,7 +10,12 @@ import pandas as pd
 
 from hiaim_sc.dna_barcodes.background import fit_background
 from hiaim_sc.dna_barcodes.panel import describe_panel, match_controls
-from hiaim_sc.dna_barcodes.scores import beam_score, excess_share, measure_dominance
+from hiaim_sc.dna_barcodes.scores import (
+    beam_score,
+    excess_share,
+    measure_dominance,
+    umi_delta,
+)
 from hiaim_sc.names import PAIRED_CHAINS
 from hiaim_sc.stats import benjamini_hochberg
 
@@ -40,6 +45,10 @@ STAINED_COLUMNS: Final = (
     "top_dna_barcode",
     "top_umi",
     "second_umi",
+    "umi_vj",
+    "delta_vj",
+    "umi_vdj",
+    "delta_vdj",
 )
 BACKGROUND_COLUMNS: Final = ("dna_barcode", "is_control", "n_cells", "mean", "size", "n_held")
 # A cell may bind one antigen, a doublet two, and chance adds one: more is needed to be sticky.
@@ -61,7 +70,8 @@ class Staining:
     stained
         `STAINED_COLUMNS`: a row per cell. `n_held`: dna_barcodes held, controls among them;
         `is_sticky`: more than `max_frac_held` of the panel, and more than three. `has_pair`: both
-        chains of a receptor are known; true for all where the library has no V(D)J.
+        chains of a receptor are known; true for all where the library has no V(D)J. `umi_vj`,
+        `delta_vj`, `umi_vdj`, `delta_vdj`: UMIs of the first chain, and its lead over the second.
     background
         `BACKGROUND_COLUMNS`: a row per dna_barcode, its negative binomial and the cells that hold
         it.
@@ -99,7 +109,9 @@ def measure_staining(
     is_held = (p_value <= options.max_p_held) & (counts > 0)
     cells = found.index.to_numpy().astype(str)
     stained = _describe_cells(counts, is_held, cells, panel, options)
-    stained = stained.assign(has_pair=_have_pair(cells, receptors))[list(STAINED_COLUMNS)]
+    chains = _measure_chains(cells, receptors)
+    stained = stained.assign(has_pair=_have_pair(cells, receptors), **chains)
+    stained = stained[list(STAINED_COLUMNS)]
     described = panel.reset_index()[["dna_barcode", "is_control"]].assign(
         n_cells=len(cells), mean=background.mean, size=background.size, n_held=is_held.sum(axis=0)
     )
@@ -171,3 +183,18 @@ def _have_pair(cells: NDArray[np.str_], receptors: pd.DataFrame | None) -> NDArr
         return np.ones(len(cells), dtype=bool)
     paired = receptors.loc[receptors["chain_pairing"].isin(PAIRED_CHAINS), "cell_barcode"]
     return np.isin(cells, paired.to_numpy(dtype=str))
+
+
+def _measure_chains(
+    cells: NDArray[np.str_], receptors: pd.DataFrame | None
+) -> dict[str, NDArray[np.float64]]:
+    """UMIs and lead of the first chain of each arm; 0 where there is none."""
+    known = pd.DataFrame({"cell_barcode": []}) if receptors is None else receptors
+    known = known.set_index("cell_barcode").reindex(cells)
+    found: dict[str, NDArray[np.float64]] = {}
+    for arm in ("VJ", "VDJ"):
+        names = [f"{arm}_{i}_umi_count" for i in (1, 2)]
+        umis = known.reindex(columns=names).to_numpy(dtype=np.float64)
+        first, second = np.nan_to_num(umis).T
+        found |= {f"umi_{arm.lower()}": first, f"delta_{arm.lower()}": umi_delta(first, second)}
+    return found

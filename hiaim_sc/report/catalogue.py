@@ -69,6 +69,12 @@ FIGURES: Final = {
         "antigens",
         "Cells that passed quality control and were called specific, per antigen and patient.",
     ),
+    "umi_separation": (
+        "antigens",
+        "UMIs of the called cells against the background of their multimer and their negative "
+        "control. Orange names are held by many unrelated receptors: read them with care.",
+    ),
+    "umap_antigen": ("antigens", "The cells called, by antigen, among all that passed."),
     "forest": (
         "arms",
         "The comparisons that the plan puts first, with 95 % intervals. A hollow point has too few "

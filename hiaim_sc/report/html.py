@@ -196,6 +196,7 @@ def _place_views(release: ReportData) -> dict[str, list[views.View]]:
         ],
         "antigens": [
             views.view_antigens(tables["specificity"], tables["cells"]),
+            _view_sticky(tables["antigens_qc"]),
             _as_it_is(tables, "bulk_responses", "Responses in bulk DNA-barcode screens."),
             _as_it_is(tables, "database_matches", "Clones found in public databases."),
         ],
@@ -209,6 +210,12 @@ def _place_views(release: ReportData) -> dict[str, list[views.View]]:
         "expression": [view_expression(tables["differential_expression"])],
     }
     return {section: [view for view in found if view.rows] for section, found in placed.items()}
+
+
+def _view_sticky(antigens_qc: pd.DataFrame) -> views.View:
+    columns = ["library_id", "dna_barcode", "n_called", "n_receptors", "n_receptors_stray"]
+    rows = antigens_qc.loc[antigens_qc["is_sticky"].astype(bool), columns]
+    return views.view_table(rows, "Multimers that many unrelated receptors hold: read with care.")
 
 
 def _as_it_is(tables: Mapping[str, Any], name: str, caption: str) -> views.View:

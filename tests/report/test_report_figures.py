@@ -300,6 +300,47 @@ def test_antigens_count_cells_that_pass(tables):
     assert list(counts.index) == list(passed["dna_barcode"].value_counts().index)
 
 
+def test_umis_of_called_cells_stand_apart_from_the_background(tables):
+    specificity = tables["specificity"].assign(control_umi=1.0)
+    names = sorted(specificity["dna_barcode"].unique())
+    antigens_qc = pd.DataFrame(
+        {
+            "dna_barcode": [*names, "NC"],
+            "is_control": [False] * len(names) + [True],
+            "is_sticky": [name == names[0] for name in names] + [False],
+            "n_called": [10, 5, 1, 0],
+            "background_mean": 0.5,
+            "background_size": 1e6,
+        }
+    )
+    axes = figures.umi_separation(specificity, antigens_qc).axes[0]
+    words = [label.get_text() for label in axes.get_yticklabels()]
+    assert words == [f"{names[0]} (10)", f"{names[1]} (5)", f"{names[2]} (1)", "NC (control)"]
+    # a Poisson of mean 0.5 is at most 4 in 99.98 % and at most 3 in 99.82 %; the axis has UMIs + 1
+    assert {bar.get_width() for bar in axes.patches} == {4 + 1}
+    drawn = axes.collections[0].get_offsets()[:, 0] - 1
+    own = specificity.loc[specificity["dna_barcode"] == names[0], "n_umi"]
+    assert sorted(drawn) == sorted(own)
+
+
+def test_called_cells_are_over_the_others_on_the_plane():
+    points = pd.DataFrame(
+        {"umap_1": [0.0, 1, 2], "umap_2": [0.0, 1, 2]}, index=["L1_a", "L1_b", "L1_c"]
+    )
+    specificity = pd.DataFrame(
+        {
+            "library_id": "L1",
+            "cell_barcode": ["b", "b", "gone"],
+            "dna_barcode": ["weak", "strong", "strong"],
+            "n_umi": [20, 90, 90],
+        }
+    )
+    figure = figures.umap_antigen(points, specificity)
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words == ["strong (1)", "not called (2)"]
+    assert figure.axes[0].collections[-1].get_offsets().tolist() == [[1.0, 1.0]]
+
+
 def test_forest_shows_back_transformed_estimates_patients_and_reasons(drawn):
     words = texts_of(drawn["forest"])
     assert "1.73 (1.09 to 2.75)" in words

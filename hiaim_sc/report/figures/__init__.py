@@ -22,6 +22,7 @@ from hiaim_sc.report.figures.rank_abundance import rank_abundance
 from hiaim_sc.report.figures.rarefaction import rarefaction, tabulate_rarefaction
 from hiaim_sc.report.figures.sample_flow import sample_flow
 from hiaim_sc.report.figures.sensitivity import sensitivity
+from hiaim_sc.report.figures.specificity import umap_antigen, umi_separation
 from hiaim_sc.report.figures.umap import umap
 from hiaim_sc.report.figures.volcano import volcano
 from hiaim_sc.report.values import settle_empty
@@ -49,6 +50,8 @@ __all__ = [
     "sensitivity",
     "tabulate_points",
     "umap",
+    "umap_antigen",
+    "umi_separation",
     "volcano",
     "write_figure",
 ]
@@ -89,6 +92,8 @@ def draw_figures(
         "rank_abundance": rank_abundance(tables["clones"], **layout),
         "rarefaction": rarefaction(tabulate_rarefaction(cells, tables["repertoires"]), **layout),
         "antigens": antigens(tabulate_antigens(tables["specificity"], cells)),
+        "umi_separation": umi_separation(tables["specificity"], tables["antigens_qc"]),
+        "umap_antigen": umap_antigen(points, tables["specificity"]),
         "forest": forest(_choose_gates(tables["comparisons"])),
         "paired_lines": paired_lines(_choose_courses(tables), visits=visits),
     }
