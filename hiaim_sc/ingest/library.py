@@ -12,7 +12,6 @@ from scipy import sparse
 from hiaim_sc.errors import LibraryFaultError
 from hiaim_sc.ingest.checks import (
     check_contigs,
-    check_counts,
     check_genes_human,
     check_join_rate,
     join_rate,
@@ -20,9 +19,10 @@ from hiaim_sc.ingest.checks import (
 from hiaim_sc.ingest.contigs import count_not_counted, drop_contigs, read_contigs
 from hiaim_sc.ingest.feature_matrix import GENE_EXPRESSION, FeatureMatrix
 from hiaim_sc.ingest.matrices import read_matrix
+from hiaim_sc.ingest.tags import leave_out, take_hashtags, take_tags, take_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from anndata import AnnData
@@ -110,17 +110,17 @@ def read_library(
         One sentence on the first file that is not what it is said to be.
     """
     matrix = read_matrix(files.gex, options.genome) if files.gex is not None else None
-    genes = _take_type(matrix, GENE_EXPRESSION) if matrix is not None else None
+    genes = take_type(matrix, GENE_EXPRESSION) if matrix is not None else None
     if genes is not None:
         check_genes_human(genes)
-    sample_tags = _take_hashtags(matrix, hashtags, hashtag_type) if hashtags else None
+    sample_tags = take_hashtags(matrix, hashtags, hashtag_type) if hashtags else None
     tags = None
     if files.dna_barcodes is not None:
         if matrix is None or files.dna_barcodes != files.gex:
             matrix = read_matrix(files.dna_barcodes, options.genome)
-        found = _leave_out(_take_type(matrix, feature_type), hashtags)
+        found = leave_out(take_type(matrix, feature_type), hashtags)
         tags = (
-            _take_tags(found, antigens["dna_barcode"], "dna_barcodes of antigens.tsv")
+            take_tags(found, antigens["dna_barcode"], "dna_barcodes of antigens.tsv")
             if (antigens is not None)
             else found
         )
@@ -144,60 +144,6 @@ def read_library(
         contigs=contigs,
         report=report,
     )
-
-
-def _take_type(matrix: FeatureMatrix, feature_type: str) -> FeatureMatrix:
-    """Features of one type, as checked counts."""
-    is_wanted = matrix.feature_types == feature_type
-    if not is_wanted.any():
-        there = pd.Series(matrix.feature_types).value_counts().sort_index()
-        listed = ", ".join(f"{name!r} ({n:,})" for name, n in there.items()) or "none"
-        reason = f"{matrix.source} has no feature of type {feature_type!r}; its types are: {listed}"
-        raise LibraryFaultError(reason)
-    taken = matrix.take_features(np.flatnonzero(is_wanted))
-    check_counts(taken)
-    return taken
-
-
-def _take_hashtags(
-    matrix: FeatureMatrix | None, hashtags: Sequence[str], feature_type: str | None
-) -> FeatureMatrix:
-    if matrix is None:
-        reason = "a pooled library without gex: its hashtags are features of that file"
-        raise LibraryFaultError(reason)
-    if feature_type is not None:
-        found = _take_type(matrix, feature_type)
-    else:
-        found = matrix.take_features(matrix.feature_types != GENE_EXPRESSION)
-    taken = _take_tags(found, hashtags, "hashtags of hashtags.tsv")
-    check_counts(taken)
-    return taken
-
-
-def _leave_out(tags: FeatureMatrix, names: Sequence[str]) -> FeatureMatrix:
-    """The features that are none of these, by id and by name."""
-    return tags.take_features(~np.isin(tags.feature_ids, names) & ~np.isin(tags.symbols, names))
-
-
-def _take_tags(tags: FeatureMatrix, names: Iterable[str], what: str) -> FeatureMatrix:
-    """The features of these names, found by feature id or else by feature name."""
-    wanted = list(dict.fromkeys(names))
-    position = {name: i for i, name in enumerate(tags.symbols)}
-    position |= {name: i for i, name in enumerate(tags.feature_ids)}
-    absent = [name for name in wanted if name not in position]
-    if absent:
-        reason = (
-            f"{tags.source} lacks {len(absent)} of the {len(wanted)} {what}:"
-            f" {_enumerate(absent)}; it has {_enumerate(tags.feature_ids.tolist()) or 'none'}"
-        )
-        raise LibraryFaultError(reason)
-    taken = tags.take_features(np.array([position[name] for name in wanted]))
-    return FeatureMatrix(**{**vars(taken), "feature_ids": np.array(wanted, dtype=object)})
-
-
-def _enumerate(names: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _read_receptors(

@@ -104,8 +104,10 @@ class Study:
 
     def hashtags_of(self, library_id: str) -> pd.DataFrame | None:
         """`hashtag sample_id` of a pooled library; None where the library is of one sample."""
+        if self.hashtags is None:
+            return None
         row = self.libraries.set_index("library_id").loc[library_id]
-        if pd.notna(row["sample_id"]) or self.hashtags is None:
+        if pd.notna(row["sample_id"]):
             return None
         is_own = self.hashtags["library_id"] == library_id
         return self.hashtags.loc[is_own, ["hashtag", "sample_id"]].reset_index(drop=True)

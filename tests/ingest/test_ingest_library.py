@@ -256,3 +256,41 @@ def test_mouse_matrix_is_refused(shared_data, files):
         files(gex=shared_data / "matrix_formats/10x_data/int-ids"),
         "100% of the genes are not human",
     )
+
+
+def test_hashtags_of_a_pooled_library_are_no_antigens(complete):
+    data = read_library(
+        complete,
+        IngestOptions(),
+        require_gex=True,
+        feature_type=TAGS,
+        antigens=None,
+        hashtags=["NEG-1"],
+    )
+    column = COUNTS[:, [4]]
+    expected = pd.DataFrame(column, index=CELLS, columns=["NEG-1"]).sort_index()
+    found = data.hashtag_counts.to_df()
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    assert data.antigen_counts.var_names.tolist() == ["PEP_1"]
+    assert read(complete).hashtag_counts is None
+
+
+@pytest.mark.parametrize(
+    ("hashtags", "hashtag_type", "reason"),
+    [
+        (["NEG-1", "HT9"], None, r"lacks 1 of the 2 hashtags of hashtags.tsv: HT9"),
+        (["NEG-1"], "Multiplexing Capture", "no feature of type 'Multiplexing Capture'"),
+        (["CD3D"], None, "lacks 1 of the 1 hashtags"),  # a gene is no hashtag
+    ],
+)
+def test_absent_hashtags_are_named(complete, hashtags, hashtag_type, reason):
+    with pytest.raises(LibraryFaultError, match=reason):
+        read_library(
+            complete,
+            IngestOptions(),
+            require_gex=True,
+            feature_type=TAGS,
+            antigens=None,
+            hashtags=hashtags,
+            hashtag_type=hashtag_type,
+        )
