@@ -54,17 +54,21 @@ def check_contamination(
         `statistic` their share of the library's cells, and as `threshold` the largest share that
         is no warning.
     """
-    cells = _number_cells(clone_cells, layout)
-    names = layout["library_id"].to_numpy()
+    # a pooled library is judged as a whole: its rows have no sample
+    samples = layout["sample_id"].mask(layout["library_id"].duplicated(keep=False), "")
+    libraries = layout.assign(sample_id=samples).drop_duplicates("library_id")
+    names = libraries["library_id"].to_numpy()
+    cells = _number_cells(clone_cells, names)
     n_cells = np.bincount(cells["library"], minlength=len(names))
     failed = checks.loc[(checks["check"] == "swap") & (checks["verdict"] == "fail"), "sample_id"]
-    is_swapped = layout["sample_id"].isin(failed).to_numpy()
+    swapped = layout.loc[layout["sample_id"].isin(failed), "library_id"]
+    is_swapped = np.isin(names, swapped)
     pairs = pd.concat([_same_droplets(cells), _same_receptors(cells, n_cells, is_swapped)])
     found = _judge(pairs, n_cells, options).reindex(np.flatnonzero(n_cells >= options.min_cells))
     partner = found["partner"].fillna(-1).to_numpy(int)
     rows = pd.DataFrame(
         {
-            "sample_id": layout["sample_id"].to_numpy()[found.index],
+            "sample_id": libraries["sample_id"].to_numpy()[found.index],
             "library_id": names[found.index],
             "check": "contamination",
             "statistic": found["share"].fillna(0.0),
@@ -77,17 +81,18 @@ def check_contamination(
     return table.sort_values(["check", "sample_id", "library_id"], ignore_index=True)
 
 
-def _number_cells(clone_cells: pd.DataFrame, layout: pd.DataFrame) -> pd.DataFrame:
+def _number_cells(clone_cells: pd.DataFrame, names: np.ndarray) -> pd.DataFrame:
     """A row per cell: numbers of its library, droplet and receptor; whether that has both arms."""
     clone, keys = pd.factorize(clone_cells["clone_key"])
     without_patient = pd.Series(keys, dtype="str").str.replace(r"^[^|]*\|", "", regex=True)
     is_paired = ~(without_patient.str.startswith("|") | without_patient.str.endswith("|"))
     receptor = pd.factorize(without_patient)[0]
-    library = pd.Index(layout["library_id"]).get_indexer(clone_cells["library_id"])
+    patient = pd.factorize(pd.Series(keys, dtype="str").str.replace(r"\|.*", "", regex=True))[0]
+    library = pd.Index(names).get_indexer(clone_cells["library_id"])
     return pd.DataFrame(
         {
             "library": library,
-            "patient": pd.factorize(layout["patient_id"])[0][library],
+            "patient": patient[clone],
             "droplet": pd.factorize(clone_cells["cell_barcode"])[0],
             "receptor": receptor[clone],
             "is_paired": is_paired.to_numpy(bool)[clone],
