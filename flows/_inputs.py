@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from hiaim_sc.errors import HiaimError
 from hiaim_sc.storage import Artefact, Store, generator
 from hiaim_sc.study.pooling import pool_tables
+from hiaim_sc.study.screens import ScreenFiles
+from hiaim_sc.study.study import LibraryFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hiaim_sc.config import Options, StudyConfig
-    from hiaim_sc.study import LibraryFiles
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Inputs:
     config
         The settings the stage declared.
     files
-        The library's files, for ingest only.
+        The library's files, for ingest, or a bulk screen's, for the counting of its reads.
     allocation
         The allocation, for an unblinded comparison only.
     databases
@@ -47,7 +48,7 @@ class Inputs:
     library_id: str | None
     keys: dict[str, str]
     config: StudyConfig
-    files: LibraryFiles | None = None
+    files: LibraryFiles | ScreenFiles | None = None
     allocation: Path | None = None
     databases: tuple[tuple[str, Path], ...] = ()
 
@@ -59,8 +60,16 @@ class Inputs:
     @property
     def library_files(self) -> LibraryFiles:
         """The library's files; only ingest was given them."""
-        if self.files is None:
+        if not isinstance(self.files, LibraryFiles):
             msg = f"stage {self.stage} was given no files"
+            raise HiaimError(msg)
+        return self.files
+
+    @property
+    def screen_files(self) -> ScreenFiles:
+        """The bulk screen's files; only the counting of its reads was given them."""
+        if not isinstance(self.files, ScreenFiles):
+            msg = f"stage {self.stage} was given no files of a screen"
             raise HiaimError(msg)
         return self.files
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flows._stages import STAGES, code_of
 from hiaim_sc import __version__
 from hiaim_sc.storage import digest_file
-from hiaim_sc.study import hash_plan, plan_of
+from hiaim_sc.study import hash_plan, list_screens, plan_of, screen_files
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -88,6 +88,9 @@ def _inputs(run: StudyRun, *, blinded: bool) -> dict[str, str]:
     for name in run.study.delivered_libraries():
         entry = run.study.library_files(name)
         files += [path for path in (entry.gex, entry.vdj, entry.dna_barcodes) if path]
+    for name in list_screens(run.study):
+        screen = screen_files(run.study, name)
+        files += [*screen.reads, screen.sample_tags, screen.tags_a, screen.tags_b]
     shown = {}
     for path in dict.fromkeys(files):
         inside = path.is_relative_to(folder)

@@ -10,6 +10,7 @@ from flows.annotate_clones import annotate_clones
 from flows.build_cohort import build_cohort
 from flows.compare_arms import compare_arms
 from flows.process_library import ProcessedLibraries, process_libraries
+from flows.process_screens import process_screens
 
 if TYPE_CHECKING:
     from hiaim_sc.storage import Store
@@ -33,10 +34,11 @@ def run_stages(
     The libraries, and the artefact key of each stage of the cohort and the comparison.
     """
     libraries = process_libraries(run)
+    screens = process_screens(run)
     cohort = build_cohort(run, libraries)
     cohort |= annotate_clones(run, cohort)
     compared = compare_arms(run, libraries, cohort, blinded=blinded, prespecified=prespecified)
-    return libraries, {**cohort, **compared}
+    return libraries, {**screens, **cohort, **compared}
 
 
 def plan_stages(study: Study, store: Store, *, blinded: bool) -> StudyRun:

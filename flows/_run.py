@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hiaim_sc.storage import Look
-    from hiaim_sc.study import LibraryFiles, Study
+    from hiaim_sc.study import LibraryFiles, ScreenFiles, Study
 
     type Compute = Callable[[Sequence[StageCall]], Iterator[tuple[StageCall, float]]]
 
@@ -88,7 +88,7 @@ class StudyRun:
         inputs: dict[str, str],
         *,
         library_id: str | None = None,
-        files: LibraryFiles | None = None,
+        files: LibraryFiles | ScreenFiles | None = None,
         allocation: Path | None = None,
         databases: tuple[tuple[str, Path], ...] = (),
     ) -> StageCall:

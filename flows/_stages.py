@@ -18,6 +18,7 @@ from flows import _antigen_steps as antigen_steps
 from flows import _inputs
 from flows import _library_steps as library_steps
 from flows import _meaning_steps as meaning_steps
+from flows import _screen_steps as screen_steps
 from flows import _steps as steps
 from flows._inputs import Inputs
 from hiaim_sc.config import StudyConfig
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hiaim_sc.storage import Payload
-    from hiaim_sc.study import LibraryFiles
+    from hiaim_sc.study import LibraryFiles, ScreenFiles
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,16 @@ STAGES: dict[str, Stage] = {
     "specificity": Stage(
         library_steps.specificity, ("hiaim_sc.dna_barcodes",), ("options.dna_barcodes",)
     ),
+    # one bulk screen, and all of them
+    "screen_counts": Stage(
+        screen_steps.screen_counts,
+        ("hiaim_sc.dna_barcodes.bulk", "hiaim_sc.study.tag_files", "hiaim_sc.study.read_layouts"),
+        ("options.bulk.collapse_n12",),
+    ),
+    "screen_responses": Stage(
+        screen_steps.screen_responses, ("hiaim_sc.dna_barcodes.bulk",), ("options.bulk",)
+    ),
+    "bulk": Stage(screen_steps.bulk, ("hiaim_sc.dna_barcodes.bulk",)),
     # the cohort
     "features": Stage(steps.features, ("hiaim_sc.integrate",), ("options.integrate.n_top_genes",)),
     "clones": Stage(steps.clones, ("hiaim_sc.tcr",), ("options.tcr",)),
@@ -142,7 +153,7 @@ class StageCall:
     store
         Root of the store.
     files
-        The library's files, for ingest only.
+        The library's files, for ingest, or a bulk screen's, for the counting of its reads.
     allocation
         The allocation, for an unblinded comparison only.
     databases
@@ -152,7 +163,7 @@ class StageCall:
     recipe: Recipe
     config: dict[str, Any]
     store: str
-    files: LibraryFiles | None = None
+    files: LibraryFiles | ScreenFiles | None = None
     allocation: Path | None = None
     databases: tuple[tuple[str, Path], ...] = ()
 

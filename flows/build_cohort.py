@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hiaim_sc.annotate import read_panel, read_signatures
+from hiaim_sc.study import cell_antigens
 
 if TYPE_CHECKING:
     from flows._run import StudyRun
@@ -72,8 +73,8 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
         "clone_tables",
     )
     known = {"layout": layout, "hla": run.value("hla", study.patient_hla())}
-    if study.antigens is not None:
-        known["antigens"] = run.value("antigens", study.antigens)
+    if cell_antigens(study) is not None:
+        known["antigens"] = run.value("antigens", cell_antigens(study))
     stage(
         "antigen_calls", "antigen calls", {**of("specificity", "cell_samples"), **known}, "clones"
     )

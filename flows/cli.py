@@ -45,6 +45,7 @@ def validate(study: StudyFolder) -> None:
     from hiaim_sc.study import (
         check_design,
         check_files,
+        check_screens,
         find_allocation_faults,
         read_allocation,
         read_study,
@@ -54,7 +55,7 @@ def validate(study: StudyFolder) -> None:
         found = read_study(study)
         faults: list[Fault] = find_allocation_faults(found)
         arms = None if faults else read_allocation(found)
-        faults += [*check_design(found, arms), *check_files(found)]
+        faults += [*check_design(found, arms), *check_files(found), *check_screens(found)]
         if faults:
             raise UserInputError(faults)
     n_samples, n_libraries = len(found.expected_samples()), len(found.delivered_libraries())
@@ -226,6 +227,9 @@ def simulate(  # noqa: PLR0913  one parameter per option of the command
     missing: Annotated[
         float | None, typer.Option(min=0, max=1, help="Probability that a sample is missing.")
     ] = None,
+    screens: Annotated[
+        int | None, typer.Option(min=0, help="Bulk DNA-barcode screens. Default: none.")
+    ] = None,
     *,
     null: Annotated[bool | None, typer.Option("--null", help="Plant no effect of the arm.")] = None,
     swap: Annotated[
@@ -247,6 +251,7 @@ def simulate(  # noqa: PLR0913  one parameter per option of the command
         "seed": seed,
         "effect_fold": effect,
         "missing": missing,
+        "n_screens": screens,
         "null": null,
         "swap": swap,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hiaim_sc.storage import digest_file
+from hiaim_sc.study import cell_antigens
 
 if TYPE_CHECKING:
     from flows._run import StudyRun
@@ -73,12 +74,11 @@ def _measure(
     study = run.study
     inputs = {"cells": cohort["cells"], "located": located}
     stained = libraries.inputs("specificity")
-    inputs = {"cells": cohort["cells"], "located": located}
     more = {"clone_phenotypes": cohort["clone_phenotypes"]}
-    if stained and study.antigens is not None:
+    if stained and cell_antigens(study) is not None:
         more |= {
             **stained,
-            "antigens": run.value("antigens", study.antigens),
+            "antigens": run.value("antigens", cell_antigens(study)),
             "hla": run.value("hla", study.patient_hla()),
             "antigen_calls": cohort["antigen_calls"],
         }

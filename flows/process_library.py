@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hiaim_sc.storage import digest_file
+from hiaim_sc.study import cell_antigens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,8 +67,8 @@ def process_libraries(run: StudyRun) -> ProcessedLibraries:
 def _ingest_call(run: StudyRun, files: LibraryFiles) -> StageCall:
     paths = {"gex": files.gex, "vdj": files.vdj, "dna_barcodes": files.dna_barcodes}
     inputs = {name: digest_file(path) for name, path in paths.items() if path is not None}
-    if files.dna_barcodes is not None and run.study.antigens is not None:
-        inputs["antigens"] = run.value("antigens", run.study.antigens)
+    if files.dna_barcodes is not None and cell_antigens(run.study) is not None:
+        inputs["antigens"] = run.value("antigens", cell_antigens(run.study))
     inputs |= _hashtag_input(run, files.library_id)
     return run.call("ingest", inputs, library_id=files.library_id, files=files)
 
@@ -102,8 +103,8 @@ def _stage(
             for need in needs
             if f"{need}/{entry.library_id}" in processed.keys
         }
-        if stage == "specificity" and run.study.antigens is not None:
-            inputs["antigens"] = run.value("antigens", run.study.antigens)
+        if stage == "specificity" and cell_antigens(run.study) is not None:
+            inputs["antigens"] = run.value("antigens", cell_antigens(run.study))
         if stage == "cell_samples":
             inputs |= _hashtag_input(run, entry.library_id)
         calls.append(run.call(stage, inputs, library_id=entry.library_id))

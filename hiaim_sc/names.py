@@ -260,6 +260,17 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
             "screen_id sample_tag patient_id dna_barcode hla n_distinct log_fold_change fdr "
             "fdr_hla response estimated_frequency flags"
         ),
+        "bulk_breadth": (
+            "screen_id sample_id patient_id sample_tag n_screened n_responses breadth magnitude"
+        ),
+        "bulk_samples_qc": (
+            "screen_id sample_tag role sample_id patient_id n_reads n_reads_n12 n_distinct "
+            "saturation"
+        ),
+        "bulk_screens_qc": (
+            "screen_id n_reads pct_counted pct_tie pct_without_n12 saturation pct_outside_panel "
+            "verdict reason"
+        ),
         "libraries_qc": (
             "library_id sample_id batch n_cells_read n_cells_kept n_doublets median_counts "
             "median_genes pct_mt ambient_fraction join_rate verdict reason"

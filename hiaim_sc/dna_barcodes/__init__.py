@@ -6,6 +6,7 @@ from hiaim_sc.dna_barcodes.bulk import (
     ScreenCounts,
     barcode_enrichment,
     count_screen,
+    estimate_frequency,
     least_detectable_fold,
 )
 from hiaim_sc.dna_barcodes.clones import CLONE_LABELS, majority_p_value
@@ -51,6 +52,7 @@ __all__ = [
     "choose_thresholds",
     "corrected_score",
     "count_screen",
+    "estimate_frequency",
     "excess_share",
     "expect_antigens",
     "hashsolo_probabilities",

@@ -118,6 +118,10 @@ class SimulationSettings(Model):
     antigen_background: float = Field(0.8, ge=0, description="Mean counts of any other cell.")
     sticky_share: Fraction = Field(0.05, description="Cells with ten-fold background.")
 
+    n_screens: int = Field(
+        0, ge=0, description="Bulk DNA-barcode screens, of four patients' blood samples each."
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         self.design()

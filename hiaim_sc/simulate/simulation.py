@@ -9,6 +9,7 @@ import pandas as pd
 
 from hiaim_sc.simulate.antigens import antigen_panel
 from hiaim_sc.simulate.cohort import plan_cohort
+from hiaim_sc.simulate.cohort_screens import write_screens
 from hiaim_sc.simulate.library import CELL_COLUMNS, SimulatedLibrary, build_library
 from hiaim_sc.simulate.pools import gather_pools, plan_pools
 from hiaim_sc.simulate.repertoire import draw_repertoire
@@ -51,6 +52,8 @@ def simulate_cohort(
     with complete_folder(settings.out) as out, complete_folder(settings.truth) as truth:
         cohort = plan_cohort(settings)
         _write_study(settings, cohort, out)
+        if settings.n_screens:
+            write_table(truth / "screens.tsv", write_screens(settings, cohort, out))
         _write_libraries_and_truth(settings, cohort, out, truth, progress)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hiaim_sc.simulate.antigens import antigen_panel
+from hiaim_sc.simulate.cohort_screens import bulk_panel, screen_tables
 from hiaim_sc.simulate.composition import compartment_shares, draw_composition, is_affected
 from hiaim_sc.simulate.pools import plan_pools
 from hiaim_sc.simulate.seeds import generator
@@ -62,7 +63,22 @@ def study_tables(settings: SimulationSettings, cohort: Cohort) -> dict[str, pd.D
         antigens = antigen_panel(settings)
         antigens["is_control"] = np.where(antigens["is_control"], "true", "false")
         tables["antigens.tsv"] = antigens
-    return tables
+    return tables | _bulk_tables(settings, cohort, tables)
+
+
+def _bulk_tables(
+    settings: SimulationSettings, cohort: Cohort, tables: dict[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Tables of the screens, and those that tell of their samples and multimers."""
+    found = screen_tables(settings, cohort)
+    if not found:
+        return {}
+    panel = bulk_panel(settings).assign(is_control="false")
+    antigens = pd.concat([tables.get("antigens.tsv", panel.iloc[:0]), panel], ignore_index=True)
+    is_screened = tables["samples.tsv"]["sample_id"].isin(found["bulk_samples.tsv"]["sample_id"])
+    percent_pe = np.where(is_screened, "0.8", "")
+    samples = tables["samples.tsv"].assign(percent_pe=percent_pe)
+    return {**found, "antigens.tsv": antigens, "samples.tsv": samples}
 
 
 _LIBRARY_COLUMNS = (

@@ -17,6 +17,14 @@ from hiaim_sc.study.plan import (
 )
 from hiaim_sc.study.pooling import place_cells, pool_tables
 from hiaim_sc.study.read_layouts import packaged_layouts, read_layout
+from hiaim_sc.study.screens import (
+    ScreenFiles,
+    cell_antigens,
+    check_screens,
+    list_screens,
+    screen_files,
+    screen_tags,
+)
 from hiaim_sc.study.study import LibraryFiles, Study
 from hiaim_sc.study.tag_files import ScreenTags, TagSet, read_tags
 
@@ -24,16 +32,20 @@ __all__ = [
     "FrozenPlan",
     "LibraryFiles",
     "PlanChange",
+    "ScreenFiles",
     "ScreenTags",
     "Study",
     "TagSet",
+    "cell_antigens",
     "changes_since",
     "check_design",
     "check_files",
+    "check_screens",
     "find_allocation_faults",
     "freeze_plan",
     "hash_plan",
     "inspect_library",
+    "list_screens",
     "packaged_layouts",
     "place_cells",
     "plan_of",
@@ -44,5 +56,7 @@ __all__ = [
     "read_study",
     "read_tags",
     "require_frozen_plan",
+    "screen_files",
+    "screen_tags",
     "split_alleles",
 ]

@@ -8,6 +8,7 @@ import pandas as pd
 
 from hiaim_sc.errors import Fault
 from hiaim_sc.study.cross_checks import row_faults
+from hiaim_sc.study.read_layouts import locate_layout, packaged_layouts
 from hiaim_sc.study.tables import (
     BULK_SCREENS,
     FILE_COLUMNS,
@@ -31,11 +32,21 @@ def check_paths(tables: Mapping[str, pd.DataFrame], roots: PathRoots) -> list[Fa
     if (libraries := tables.get(LIBRARIES)) is not None:
         faults += _check_libraries(libraries, roots)
     if (screens := tables.get(BULK_SCREENS)) is not None:
+        faults += _check_layouts(screens, roots)
         for column in SCREEN_FILE_COLUMNS:
             for line, text in screens.loc[screens[column] != "", column].items():
                 path = roots.locate(text)
                 faults += _check_path(BULK_SCREENS, int(line), column, text, path, roots)
     return faults
+
+
+def _check_layouts(screens: pd.DataFrame, roots: PathRoots) -> list[Fault]:
+    allowed = f"a layout file of the study, or one of {', '.join(packaged_layouts())}"
+    return [
+        Fault(BULK_SCREENS, int(line), "layout", text, allowed)
+        for line, text in screens.loc[screens["layout"] != "", "layout"].items()
+        if not roots.hold(roots.locate(text)) or locate_layout(text, roots.locate(text)) is None
+    ]
 
 
 def _check_libraries(libraries: pd.DataFrame, roots: PathRoots) -> list[Fault]:

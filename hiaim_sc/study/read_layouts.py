@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from hiaim_sc.config import ReadLayout
 from hiaim_sc.errors import Fault, UserInputError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _FOLDER = "layouts"
 
@@ -20,6 +18,15 @@ def packaged_layouts() -> tuple[str, ...]:
     """Names of the layouts that come with the package."""
     folder = resources.files("hiaim_sc.study") / _FOLDER
     return tuple(sorted(item.name.removesuffix(".yaml") for item in folder.iterdir()))
+
+
+def locate_layout(name: str, file: Path) -> Path | None:
+    """The file that a layout stands in: the user's, else the packaged one of this name."""
+    if file.is_file():
+        return file
+    if name in packaged_layouts():
+        return Path(str(resources.files("hiaim_sc.study") / _FOLDER / f"{name}.yaml"))
+    return None
 
 
 def read_layout(name: str, file: Path) -> ReadLayout:
@@ -37,11 +44,9 @@ def read_layout(name: str, file: Path) -> ReadLayout:
     UserInputError
         With every key that is unknown, missing or has a value that is not allowed.
     """
-    if file.is_file():
-        return _parse(file.read_bytes(), file.name)
-    if name in packaged_layouts():
-        content = (resources.files("hiaim_sc.study") / _FOLDER / f"{name}.yaml").read_bytes()
-        return _parse(content, name)
+    found = locate_layout(name, file)
+    if found is not None:
+        return _parse(found.read_bytes(), found.name)
     allowed = f"a layout file, or one of the published layouts: {', '.join(packaged_layouts())}"
     raise UserInputError([Fault("read layout", 0, "", name, allowed)])
 

@@ -64,7 +64,7 @@ P2	baseline	elisa	IL-6	3e0	pg/ml	post_bout	-15
 """,
     "bulk_screens.tsv": """\
 screen_id	fastq	layout	sample_tags	tags_a	tags_b
-X1	bulk/reads.fastq	layout1	bulk/keys.fasta	bulk/a.fasta	bulk/b.fasta
+X1	bulk/reads.fastq	bentzen2016	bulk/keys.fasta	bulk/a.fasta	bulk/b.fasta
 """,
     "bulk_samples.tsv": """\
 screen_id	sample_tag	role	sample_id

@@ -3,12 +3,29 @@
 from hiaim_sc.dna_barcodes.bulk.counting import COUNT_COLUMNS, ScreenCounts, count_screen
 from hiaim_sc.dna_barcodes.bulk.enrichment import barcode_enrichment, least_detectable_fold
 from hiaim_sc.dna_barcodes.bulk.matching import OUTCOMES
+from hiaim_sc.dna_barcodes.bulk.quality import SCREEN_QC_COLUMNS, pool_screens
+from hiaim_sc.dna_barcodes.bulk.responses import (
+    BREADTH_COLUMNS,
+    FLAGS,
+    RESPONSE_COLUMNS,
+    BulkResponses,
+    call_responses,
+    estimate_frequency,
+)
 
 __all__ = [
+    "BREADTH_COLUMNS",
     "COUNT_COLUMNS",
+    "FLAGS",
     "OUTCOMES",
+    "RESPONSE_COLUMNS",
+    "SCREEN_QC_COLUMNS",
+    "BulkResponses",
     "ScreenCounts",
     "barcode_enrichment",
+    "call_responses",
     "count_screen",
+    "estimate_frequency",
     "least_detectable_fold",
+    "pool_screens",
 ]

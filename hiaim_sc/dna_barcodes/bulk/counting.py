@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     type Matched = tuple[np.ndarray, np.ndarray]
 
 COUNT_COLUMNS: Final = ("dna_barcode", "sample_tag", "n_reads", "n_distinct")
+SAMPLE_COLUMNS: Final = ("sample_tag", "n_reads", "n_reads_n12", "n_distinct", "saturation")
 _TAG_A: Final = 1
 _TAG_B: Final = 3
 

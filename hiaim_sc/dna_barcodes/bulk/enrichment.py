@@ -74,6 +74,16 @@ def barcode_enrichment(
     sample, pool = _as_matrix(sample_counts), _as_matrix(input_counts)
     _refuse_impossible(sample, pool)
     _warn_of_power(sample.shape[1], pool.shape[1], dispersion)
+    return enrich(sample, pool, dispersion, groups)
+
+
+def enrich(
+    sample: FloatArray,
+    pool: FloatArray,
+    dispersion: float,
+    groups: Iterable[Any] | None = None,
+) -> pd.DataFrame:
+    """As `barcode_enrichment`, of counts that are in order, without a word on power."""
     counts = np.hstack([sample, pool])
     known = ~np.isnan(counts).any(axis=1)
     found = np.full((len(counts), len(_COLUMNS)), np.nan)
