@@ -48,6 +48,7 @@ calibrate: $(READY)  ## level, coverage and power, test by test and end to end; 
 bench: $(READY)  ## speed beside plain scripts
 	@$(BIN)/python -m benchmarks.resampling
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=2 $(BIN)/python -m benchmarks.receptors
+	@$(BIN)/python -m benchmarks.dna_barcodes
 
 mutants: $(READY)  ## break each formula in turn and see that a test notices
 	@$(BIN)/python -m benchmarks.mutants

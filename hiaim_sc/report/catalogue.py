@@ -75,6 +75,12 @@ FIGURES: Final = {
         "control. Orange names are held by many unrelated receptors: read them with care.",
     ),
     "umap_antigen": ("antigens", "The cells called, by antigen, among all that passed."),
+    "bulk_dots": (
+        "antigens",
+        "Bulk screens: how much more frequent each dna_barcode is in a patient's samples than in "
+        "the unselected pool. Coloured by HLA: responses (FDR below 0.001), larger the more "
+        "frequent the cells. Grey: no response.",
+    ),
     "forest": (
         "arms",
         "The comparisons that the plan puts first, with 95 % intervals. A hollow point has too few "
@@ -90,6 +96,7 @@ FIGURES: Final = {
 # beginning of a file name -> section, caption; the rest of the name is the family or the tissue
 EXPRESSION: Final = "expression_"
 CLONE_PAGE: Final = "clone_tracking_"
+BULK: Final = "bulk_volcano_"
 _BY_NAME: Final = {
     "forest_": (
         "families",
@@ -103,6 +110,11 @@ _BY_NAME: Final = {
         "Leaving out each patient, or each batch, in turn is one row.",
     ),
     CLONE_PAGE: ("clone_pages", "Largest clones of patients {rest}, as above."),
+    BULK: (
+        "antigens",
+        "{rest}: every dna_barcode of this bulk screen, a panel per sample. Above the line and to "
+        "the right: responses.",
+    ),
     EXPRESSION: (
         "expression",
         "{rest}: genes by arm at the last visit, a panel per cell type with enough cells in enough "

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from hiaim_sc.report.canvas import write_figure
-from hiaim_sc.report.catalogue import CLONE_PAGE, EXPRESSION
+from hiaim_sc.report.catalogue import BULK, CLONE_PAGE, EXPRESSION
 from hiaim_sc.report.figures.antigens import antigens, tabulate_antigens
+from hiaim_sc.report.figures.bulk import bulk_dots, bulk_volcano
 from hiaim_sc.report.figures.clone_states import clone_states, tabulate_states
 from hiaim_sc.report.figures.clone_tracking import clone_tracking, page_patients
 from hiaim_sc.report.figures.composition import composition, tabulate_composition
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "antigens",
+    "bulk_dots",
+    "bulk_volcano",
     "clone_states",
     "clone_tracking",
     "composition",
@@ -101,6 +104,10 @@ def draw_figures(
         figures[f"umap_{column}"] = umap(points, colour_by=column)
     for family, rows in tables["comparisons"].groupby("family"):
         figures[f"forest_{_as_file(family)}"] = forest(rows)
+    if len(tables["bulk_responses"]):
+        figures["bulk_dots"] = bulk_dots(tables["bulk_responses"])
+    for screen_id, rows in tables["bulk_responses"].groupby("screen_id"):
+        figures[f"{BULK}{screen_id}"] = bulk_volcano(rows)
     for family, rows in tables["sensitivity"].groupby("family"):
         figures[f"sensitivity_{_as_file(family)}"] = sensitivity(rows)
     genes = tables["differential_expression"]
