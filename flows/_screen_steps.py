@@ -16,7 +16,8 @@ type Payloads = dict[str, Payload]
 def screen_counts(inputs: Inputs) -> Payloads:
     """Molecules of a screen from its reads, or the fault for which it is quarantined."""
     from hiaim_sc.dna_barcodes.bulk import count_screen
-    from hiaim_sc.study import ScreenTags, read_layout, read_tags
+    from hiaim_sc.study.read_layouts import read_layout
+    from hiaim_sc.study.tag_files import ScreenTags, read_tags
 
     files = inputs.screen_files
     try:
