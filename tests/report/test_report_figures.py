@@ -42,7 +42,7 @@ def shown_on(figure):
 def test_every_figure_of_a_release_is_drawn(drawn):
     assert set(drawn) == {
         "sample_flow", "library_qc", "identity", "composition", "clone_tracking", "antigens",
-        "clone_states", "reactive_clones",
+        "clone_states", "reactive_clones", "umi_separation", "umap_antigen",
         "forest", "paired_lines", "umap_cell_type", "umap_tissue", "umap_batch", "rank_abundance",
         "rarefaction",
         "forest_blood_composition", "forest_tumour_composition", "forest_blood_clonal",
