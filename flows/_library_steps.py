@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows._inputs import Inputs, kept_barcodes
-from hiaim_sc.errors import LibraryFaultError
+from hiaim_sc.errors import LibraryFaultError, can_recover
 
 if TYPE_CHECKING:
     from hiaim_sc.storage import Payload
@@ -25,14 +25,16 @@ def ingest(inputs: Inputs) -> Payloads:
         data = read_library(
             inputs.library_files,
             inputs.options.ingest,
-            require_gex=inputs.options.tcr.require_gex,
+            require_gex=inputs.options.tcr.require_gex and "let_in" not in inputs.keys,
             feature_type=inputs.options.dna_barcodes.feature_type,
             antigens=inputs.table("antigens"),
             hashtags=[] if hashtags is None else hashtags["hashtag"].tolist(),
             hashtag_type=inputs.options.hashtags.feature_type,
         )
     except LibraryFaultError as fault:
-        return {"fault": {"reason": fault.reason}}
+        if can_recover(fault):  # the storage failed, not the file: that is not to be remembered
+            raise
+        return {"fault": {"reason": fault.reason, "gate": fault.gate}}
     results = {
         "counts": data.counts,
         "antigen_counts": data.antigen_counts,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -25,22 +25,14 @@ from flows._server import wait_for_task_runs as drain
 from hiaim_sc.errors import HiaimError
 
 if TYPE_CHECKING:
-    from flows._opening import ArmsRequest
+    from flows._request import RunRequest
     from flows.study import StudyResult
 
 
-def run_study(
-    study: Path,
-    *,
-    results: Path | None,
-    store: Path | None,
-    profile: str,
-    workers: int | None,
-    arms: ArmsRequest,
-) -> StudyResult:
+def run_study(study: Path, request: RunRequest) -> StudyResult:
     """Run the study flow, let the server write everything down, say where the release is."""
     study = study.resolve()
-    store = (store or default_store(study)).resolve()
+    store = Path(request.store) if request.store else default_store(study)
     # progress is on the terminal already; the server still gets every line
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "ERROR")
     with ExitStack() as stack:
@@ -50,18 +42,12 @@ def run_study(
         # before the server stops, however the run ends
         stack.callback(send_what_is_queued)
         # Prefect reads its settings when it is imported
+        from flows._presence import close_dead_runs
         from flows.study import study_flow
 
-        result = study_flow(
-            str(study),
-            str(results.resolve()) if results else None,
-            str(store),
-            blinded=arms.blinded,
-            unblind=arms.unblind,
-            deviation=arms.deviation,
-            profile=profile,
-            workers=workers,
-        )
+        close_dead_runs(store)
+        # a flow that ends in a state of its own making is typed as that state
+        result = cast("StudyResult", study_flow(str(study), request))
         recorded = drain(result.flow_run_id, result.n_recomputed)
     _tell(study, store, result, recorded, own_server=own_server)
     return result

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from flows._stages import STAGES, code_of
 from hiaim_sc import __version__
-from hiaim_sc.storage import digest_file
 from hiaim_sc.study import hash_plan, list_screens, plan_of, screen_files
 
 if TYPE_CHECKING:
@@ -70,6 +69,7 @@ def build_manifest(
             "compare": config["options"]["compare"]["seed"],
         },
         "quarantined": dict(sorted(libraries.quarantined.items())),
+        "let_in": {name: found.words for name, found in sorted(run.study.let_in.items())},
         "artefacts": {**keys, **libraries.keys},
         "tasks": [asdict(record) for record in run.records],
     }
@@ -92,7 +92,7 @@ def _inputs(run: StudyRun, *, blinded: bool) -> dict[str, str]:
         screen = screen_files(run.study, name)
         files += [*screen.reads, screen.sample_tags, screen.tags_a, screen.tags_b]
     shown = {}
-    for path in dict.fromkeys(files):
+    for path in dict.fromkeys(file for file in files if file.exists()):
         inside = path.is_relative_to(folder)
-        shown[str(path.relative_to(folder)) if inside else str(path)] = digest_file(path)
+        shown[str(path.relative_to(folder)) if inside else str(path)] = run.store.digests.of(path)
     return shown

@@ -34,6 +34,13 @@ class ArmsRequest:
     unblind: bool = False
     deviation: str | None = None
 
+    @property
+    def word(self) -> str:
+        """The same in one word."""
+        if self.blinded:
+            return "blinded"
+        return "unblind" if self.unblind else "explore"
+
 
 @dataclass(frozen=True)
 class Opening:

@@ -38,6 +38,8 @@ def run_stages(
     cohort = build_cohort(run, libraries)
     cohort |= annotate_clones(run, cohort)
     compared = compare_arms(run, libraries, cohort, blinded=blinded, prespecified=prespecified)
+    if run.compute is not None:
+        run.store.digests.save()
     return libraries, {**screens, **cohort, **compared}
 
 

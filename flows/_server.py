@@ -8,22 +8,24 @@ down every task run, and stops it by its process id.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hiaim_sc.errors import HiaimError
+from hiaim_sc.errors import Fault, HiaimError, UserInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
     from uuid import UUID
 
 _START_SECONDS = 180
 _DRAIN_SECONDS = 60
+_TREE_SECONDS = 10
 
 
 class ServerError(HiaimError):
@@ -64,8 +66,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def require_free_port(port: int) -> None:
+    """Refuses a TCP port of loopback that somebody listens on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            allowed = f"a free TCP port of this machine ({error.strerror})"
+            raise UserInputError([Fault("command line", 0, "--port", str(port), allowed)]) from None
+
+
 @contextmanager
-def local_server(home: Path, port: int) -> Iterator[str]:
+def local_server(
+    home: Path, port: int, *, settings: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """Run a Prefect server on loopback for as long as the block lasts.
 
     Parameters
@@ -74,13 +89,15 @@ def local_server(home: Path, port: int) -> Iterator[str]:
         Folder of its database and log.
     port
         TCP port to listen on.
+    settings
+        More settings of Prefect, for the server alone.
 
     Yields
     ------
     The API's URL, also set as ``PREFECT_API_URL`` for this process.
     """
     home.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, **server_environment(home, port)}
+    environment = {**os.environ, **server_environment(home, port), **(settings or {})}
     environment.pop("PREFECT_API_URL", None)
     api = f"http://127.0.0.1:{port}/api"
     with (home / "server.log").open("ab") as log:
@@ -96,7 +113,7 @@ def local_server(home: Path, port: int) -> Iterator[str]:
             os.environ.update(server_environment(home, port), PREFECT_API_URL=api)
             yield api
         finally:
-            _stop(process)
+            stop_process(process)
 
 
 def _wait_until_healthy(process: subprocess.Popen, api: str, home: Path) -> None:
@@ -115,13 +132,46 @@ def _wait_until_healthy(process: subprocess.Popen, api: str, home: Path) -> None
     raise ServerError(msg)
 
 
-def _stop(process: subprocess.Popen) -> None:
+def stop_process(process: subprocess.Popen) -> None:
+    """Ask a child to end, and end it when it does not."""
     process.terminate()
     try:
         process.wait(timeout=20)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def stop_tree(process: subprocess.Popen) -> None:
+    """End what a child has started, and what that has started, and then the child."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        _signal(descendants(process.pid), number)
+        deadline = time.monotonic() + _TREE_SECONDS
+        while descendants(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    stop_process(process)
+
+
+def _signal(pids: set[int], number: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def descendants(pid: int) -> set[int]:
+    """The processes that a process has started, and those that these have; not the dead."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text(encoding="utf-8").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] != "Z":
+            parents[int(path.parent.name)] = int(fields[1])
+    found: set[int] = set()
+    while more := {child for child, parent in parents.items() if parent in {pid, *found}} - found:
+        found |= more
+    return found
 
 
 def send_what_is_queued() -> None:

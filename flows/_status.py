@@ -23,10 +23,10 @@ class LibraryState:
     library_id, sample_id
         Which.
     state
-        ``missing`` (expected, not delivered), ``arrived`` (not yet processed with the present
-        code and options), ``processed`` or ``quarantined``.
+        ``missing`` (expected, not delivered, or not there any more), ``arrived`` (not yet processed
+        with the present code and options), ``processed`` or ``quarantined``.
     reason
-        Why it is quarantined.
+        Why it is quarantined or missing, or who let it in.
     """
 
     library_id: str
@@ -45,11 +45,15 @@ def library_states(study: Study, store: Store) -> list[LibraryState]:
     states = []
     for row in study.libraries.itertuples():
         name, sample = str(row.library_id), samples[row.library_id]
-        if name in processed.quarantined:
+        if name in study.gone:
+            state = LibraryState(name, sample, "missing", study.held[name])
+        elif name in processed.quarantined:
             state = LibraryState(name, sample, "quarantined", processed.quarantined[name])
         elif name not in delivered:
             state = LibraryState(name, sample, "missing")
         else:
-            state = LibraryState(name, sample, "arrived" if name in waiting else "processed")
+            words = study.let_in[name].words if name in study.let_in else ""
+            here = "arrived" if name in waiting else "processed"
+            state = LibraryState(name, sample, here, words)
         states.append(state)
     return states

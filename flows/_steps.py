@@ -283,7 +283,7 @@ def comparisons(inputs: Inputs) -> Payloads:
     if inputs.allocation is None:
         arms = draw_blinded_arms(strata, inputs.config.design, rng=inputs.rng)
     else:
-        arms = read_allocation(read_study(inputs.allocation.parent))
+        arms = read_allocation(read_study(inputs.allocation.parent, may_be_gone="all"))
     blinded = inputs.allocation is None
     trial = Trial(
         inputs.one("endpoints").read("endpoints"),

@@ -15,14 +15,36 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 
 from flows._stages import StageCall, execute
+from hiaim_sc.errors import can_recover
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from prefect.client.schemas.objects import State, TaskRun
+
     from flows._runners import Runners
 
+# Shared storage is back within minutes or not before somebody looks at it.
+_RETRY_SECONDS = [5.0, 30.0, 120.0]
 
-@task(cache_policy=NO_CACHE, persist_result=False, task_run_name="{title}")
+
+def _failed_in_passing(_task: Any, _task_run: TaskRun, state: State) -> bool:
+    try:
+        state.result()
+    except Exception as error:  # noqa: BLE001  whatever the stage raised is judged
+        return can_recover(error)
+    return False
+
+
+@task(
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    task_run_name="{title}",
+    retries=len(_RETRY_SECONDS),
+    retry_delay_seconds=_RETRY_SECONDS,
+    retry_jitter_factor=0.2,
+    retry_condition_fn=_failed_in_passing,
+)
 def run_stage(call: StageCall, title: str) -> float:
     """Run one stage, store its result, return the seconds it took; `title` names the task run."""
     start = time.monotonic()

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from flows._cli_operations import add_operations
 from flows._cli_options import (
     BlindedOption,
     ResultsOption,
@@ -16,7 +17,6 @@ from flows._cli_options import (
     StudyFolder,
     faults_reported,
 )
-from flows._cli_screens import count_dna_barcodes
 from hiaim_sc.errors import Fault, UserInputError
 
 app = typer.Typer(
@@ -39,8 +39,8 @@ _GO_ON = "interrupted; what was computed is kept: the same command goes on from 
 def validate(study: StudyFolder) -> None:
     """Check a study folder in seconds: tables, design and the headers of the libraries' files.
 
-    Lists every fault at once with table, line, column, value and what is allowed. Opens
-    allocation.tsv only to check it, and prints none of it.
+    Lists every fault at once with table, line, column, value and what is allowed.
+    Opens allocation.tsv only to check it, and prints none of it.
     """
     from hiaim_sc.study import (
         check_design,
@@ -68,14 +68,14 @@ def validate(study: StudyFolder) -> None:
 @app.command()
 def plan(study: StudyFolder, store: StoreOption = None, *, blinded: BlindedOption = False) -> None:
     """Say what a run would compute and why. Nothing runs and nothing is written."""
+    from flows._folder import open_study
     from flows._order import plan_stages
     from flows._paths import default_store
     from hiaim_sc.storage import Store
-    from hiaim_sc.study import read_study
 
     with faults_reported():
-        found = read_study(study)
-        run = plan_stages(found, Store(store or default_store(study)), blinded=blinded)
+        kept = Store(store or default_store(study))
+        run = plan_stages(open_study(study, kept), kept, blinded=blinded)
     table = Table("stage", "library", "would be", "why")
     for record in run.records:
         if record.status == "recomputed":
@@ -106,6 +106,10 @@ def run(  # noqa: PLR0913  one parameter per option of the command
     deviation: Annotated[
         str | None, typer.Option(help="With --unblind: why the plan is not as it was frozen.")
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Read every file again, also those that look unchanged."),
+    ] = False,
 ) -> None:
     """Run the whole study and write a release; what has not changed is reused.
 
@@ -115,23 +119,35 @@ def run(  # noqa: PLR0913  one parameter per option of the command
     is started for the run. A library whose files are unusable is quarantined: the others go on,
     the release names it, and the exit code is 0.
     """
+    from flows._folder import open_study
     from flows._local import run_study
     from flows._opening import ArmsRequest, open_arms
-    from flows._paths import default_results
+    from flows._paths import default_results, default_store
     from flows._profile import require_profile
+    from flows._request import request_run
     from flows._server import configured
-    from hiaim_sc.study import find_allocation_faults, read_study
+    from hiaim_sc.storage import Store
+    from hiaim_sc.study import find_allocation_faults
 
     with faults_reported(interrupted=_GO_ON):
         profile = require_profile(profile, server=configured())
-        found = read_study(study)
+        found = open_study(study, Store(store or default_store(study)))
         faults = [] if blinded else find_allocation_faults(found)
         if faults:
             raise UserInputError(faults)
         arms = ArmsRequest(blinded=blinded, unblind=unblind, deviation=deviation)
         # refused before a server is started
         open_arms(found, arms, results=results or default_results(study))
-        run_study(study, results=results, store=store, profile=profile, workers=workers, arms=arms)
+        request = request_run(
+            arms=arms.word,
+            deviation=deviation,
+            verify=verify,
+            profile=profile,
+            workers=workers,
+            results=str(results.resolve()) if results else None,
+            store=str(store.resolve()) if store else None,
+        )
+        run_study(study, request)
 
 
 @app.command()
@@ -178,33 +194,6 @@ def power(
     for row in found:
         table.add_row(*row)
     Console().print(table)
-
-
-@app.command()
-def status(study: StudyFolder, store: StoreOption = None) -> None:
-    """Say where each library stands: missing, arrived, processed or quarantined."""
-    from flows._paths import default_store
-    from flows._status import library_states
-    from hiaim_sc.storage import Store
-    from hiaim_sc.study import read_study
-
-    with faults_reported():
-        found = read_study(study)
-        states = library_states(found, Store(store or default_store(study)))
-    table = Table("library", "sample", "state", "reason")
-    for state in states:
-        table.add_row(state.library_id, state.sample_id, state.state, state.reason)
-    Console().print(table)
-
-
-@app.command()
-def ui(study: StudyFolder, store: StoreOption = None, port: int = 4200) -> None:
-    """Open the Prefect UI on the runs of this study, on 127.0.0.1, until interrupted."""
-    from flows._local import browse
-    from flows._paths import default_store
-
-    with faults_reported():
-        browse(store or default_store(study), port)
 
 
 @app.command()
@@ -262,4 +251,4 @@ def simulate(  # noqa: PLR0913  one parameter per option of the command
     typer.echo(f"study: {chosen.out}\ntruth: {chosen.truth}")
 
 
-app.command("count-dna-barcodes")(count_dna_barcodes)
+add_operations(app)

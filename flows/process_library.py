@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hiaim_sc.storage import digest_file
 from hiaim_sc.study import cell_antigens
 
 if TYPE_CHECKING:
@@ -50,7 +49,9 @@ def process_libraries(run: StudyRun) -> ProcessedLibraries:
     ]
     ingests = {entry.library_id: _ingest_call(run, entry) for entry in files}
     run.complete("reading libraries", list(ingests.values()))
-    good = [entry for entry in files if not _fault(run, ingests[entry.library_id], processed)]
+    faults = {name: _fault(run, call) for name, call in ingests.items()}
+    processed.quarantined |= {name: fault["reason"] for name, fault in faults.items() if fault}
+    good = [entry for entry in files if not faults[entry.library_id]]
     keys = processed.keys
     keys |= {f"ingest/{entry.library_id}": ingests[entry.library_id].recipe.key for entry in good}
     _stage(run, processed, "receptors", [e for e in good if e.vdj], "receptors", ("ingest",))
@@ -66,10 +67,14 @@ def process_libraries(run: StudyRun) -> ProcessedLibraries:
 
 def _ingest_call(run: StudyRun, files: LibraryFiles) -> StageCall:
     paths = {"gex": files.gex, "vdj": files.vdj, "dna_barcodes": files.dna_barcodes}
-    inputs = {name: digest_file(path) for name, path in paths.items() if path is not None}
+    digest = run.store.digests.of
+    inputs = {name: digest(path) for name, path in paths.items() if path is not None}
     if files.dna_barcodes is not None and cell_antigens(run.study) is not None:
         inputs["antigens"] = run.value("antigens", cell_antigens(run.study))
     inputs |= _hashtag_input(run, files.library_id)
+    let_in = run.study.let_in.get(files.library_id)
+    if let_in is not None and let_in.gate:
+        inputs["let_in"] = let_in.gate
     return run.call("ingest", inputs, library_id=files.library_id, files=files)
 
 
@@ -79,13 +84,25 @@ def _hashtag_input(run: StudyRun, library_id: str) -> dict[str, str]:
     return {} if hashtags is None else {"hashtags": run.value("hashtags", hashtags)}
 
 
-def _fault(run: StudyRun, call: StageCall, processed: ProcessedLibraries) -> bool:
+def reader_fault(run: StudyRun, library_id: str) -> dict[str, str] | None:
+    """What the reader found wrong with a library's files as they are; None where it has not.
+
+    Returns
+    -------
+    The fault's ``reason``, and the ``gate`` that a person may open.
+    """
+    study = run.study
+    if library_id not in study.delivered_libraries() or library_id in study.not_processable():
+        return None
+    return _fault(run, _ingest_call(run, study.library_files(library_id)))
+
+
+def _fault(run: StudyRun, call: StageCall) -> dict[str, str] | None:
     key = call.recipe.key
     artefact = run.store.find(key)
     if artefact is None or "fault" not in artefact or run.store.damage(key):
-        return False  # a dry run takes a library that it cannot judge for good
-    processed.quarantined[str(call.recipe.library_id)] = artefact.read("fault")["reason"]
-    return True
+        return None  # a dry run takes a library that it cannot judge for good
+    return artefact.read("fault")
 
 
 def _stage(

@@ -1,6 +1,7 @@
-"""The whole: from a study folder to a release. What ``hiaim-sc run`` calls."""
+"""The whole: from a study folder to a release. What ``hiaim-sc run`` calls.
 
-from __future__ import annotations
+Prefect reads the flow's annotations when it runs, so they are not postponed.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,20 +9,27 @@ from pathlib import Path
 from uuid import UUID
 
 from prefect import flow, get_run_logger
-from prefect.runtime import flow_run
+from prefect.client.schemas.objects import State
+from prefect.runtime import deployment, flow_run
+from prefect.states import Completed
+from pydantic import Field
 
 from flows._artifacts import show_release
-from flows._opening import ArmsRequest, open_arms
+from flows._folder import open_study
+from flows._lifetime import end_with_server
+from flows._news import release_as_it_would_be
+from flows._opening import open_arms
 from flows._order import run_stages
 from flows._paths import default_results, default_store
+from flows._presence import presence
 from flows._profile import read_profile
 from flows._progress import ConsoleProgress
+from flows._request import RunRequest
 from flows._run import StudyRun, TaskRecord
 from flows._runners import runners_of
 from flows._tasks import compute_on
 from flows.publish_release import publish_release
 from hiaim_sc.storage import Store
-from hiaim_sc.study import read_study
 
 
 @dataclass(frozen=True)
@@ -52,62 +60,62 @@ class StudyResult:
 
 
 def _run_name() -> str:
-    """Study folder and time, as people read it in a list of runs."""
-    folder = Path(str(flow_run.get_parameters()["study"]))
-    return f"{folder.name} {datetime.now(UTC):%Y-%m-%d %H:%M}"
+    """Study, time, what asked for it and whether it is blinded, as people read it."""
+    parameters = flow_run.get_parameters()
+    request = RunRequest.model_validate(parameters.get("request") or {})
+    study = deployment.get_name() or Path(str(parameters["study"])).name
+    return f"{study} {datetime.now(UTC):%Y-%m-%d %H:%M} {request.because}, {request.arms}"
 
 
 @flow(name="study", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
-def study_flow(  # noqa: PLR0913  each is a field of the form in the Prefect UI
-    study: str,
-    results: str | None = None,
-    store: str | None = None,
-    blinded: bool = False,  # noqa: FBT001, FBT002  a form field in the Prefect UI
-    unblind: bool = False,  # noqa: FBT001, FBT002
-    deviation: str | None = None,
-    profile: str = "local",
-    workers: int | None = None,
-) -> StudyResult:
+def study_flow(
+    study: str = Field(min_length=1, description="The study folder, as the worker knows it."),
+    request: RunRequest = Field(RunRequest(), description="How it is run."),
+) -> StudyResult | State[StudyResult]:
     """Process every delivered library, build the cohort, compare the arms, publish a release.
 
     Parameters
     ----------
     study
-        The study folder.
-    results
-        Where the release goes; ``results`` in the study folder when empty.
-    store
-        Where artefacts lie; ``.hiaim`` in the study folder when empty.
-    blinded
-        Leave the allocation closed and compare random labels.
-    unblind
-        Compare the arms under the frozen analysis plan; refused when it has changed.
-    deviation
-        Why it has changed; the release lists what and why.
-    profile
-        Where stages run: ``local``, ``dask``, ``slurm`` or the path of a profile.
-    workers
-        Processes, or jobs for libraries; the profile's own number when empty.
+        The study folder, as the machine that runs it knows it.
+    request
+        How it is run.
     """
     started = datetime.now(UTC)
+    end_with_server()
     folder = Path(study).resolve()
-    target = Path(results).resolve() if results else default_results(folder)
-    run_store = Store(Path(store).resolve() if store else default_store(folder))
-    chosen = read_profile(profile, workers=workers)
-    with runners_of(chosen) as runners, ConsoleProgress() as progress:
-        run = StudyRun(read_study(folder), run_store, progress, compute_on(runners))
-        request = ArmsRequest(blinded=blinded, unblind=unblind, deviation=deviation)
-        opening = open_arms(run.study, request, results=target)
-        libraries, keys = run_stages(
-            run, blinded=opening.blinded, prespecified=opening.prespecified
-        )
-        _log(run, libraries.quarantined)
-        release = publish_release(
-            run, libraries, keys, results=target, started=started, opening=opening
-        )
-    show_release(run.study.config.study, release)
+    results = Path(request.results).resolve() if request.results else default_results(folder)
+    root = Path(request.store).resolve() if request.store else default_store(folder)
     identifier = UUID(str(flow_run.get_id()))
+    store = Store(root, verify=request.verify)
+    with presence(root, identifier), store.locked("run"):
+        found = open_study(folder, store, automatic=request.only_if_new)
+        opening = open_arms(found, request.arms_request, results=results)
+        if request.only_if_new:
+            last = release_as_it_would_be(
+                found, store, results, blinded=opening.blinded, prespecified=opening.prespecified
+            )
+            if last is not None:
+                store.digests.save()
+                return _nothing_new(last, identifier)
+        profile = read_profile(request.profile, workers=request.workers)
+        with runners_of(profile) as runners, ConsoleProgress() as progress:
+            run = StudyRun(found, store, progress, compute_on(runners))
+            libraries, keys = run_stages(
+                run, blinded=opening.blinded, prespecified=opening.prespecified
+            )
+            _log(run, libraries.quarantined)
+            release = publish_release(
+                run, libraries, keys, results=results, started=started, opening=opening
+            )
+        show_release(found.config.study, release)
     return StudyResult(release, identifier, tuple(run.records), libraries.quarantined)
+
+
+def _nothing_new(release: Path, identifier: UUID) -> State[StudyResult]:
+    message = f"nothing new: release {release.name} stays"
+    get_run_logger().info(message)
+    return Completed(message=message, data=StudyResult(release, identifier, (), {}))
 
 
 def _log(run: StudyRun, quarantined: dict[str, str]) -> None:

@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+
+# What a file system or a network mends by itself: waiting helps.
+_PASSING = frozenset(
+    {
+        errno.EIO,
+        errno.EAGAIN,
+        errno.EBUSY,
+        errno.ENETDOWN,
+        errno.ENETRESET,
+        errno.ENETUNREACH,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENOTCONN,
+        errno.ENOLCK,
+        errno.EREMOTEIO,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+    }
+)
 
 
 class HiaimError(Exception):
@@ -75,12 +96,29 @@ class LibraryFaultError(HiaimError):
     reason
         One sentence for the technician who can mend it: which file, what is wrong, what was
         expected.
+    gate
+        Name of the check, where a person may let the library in all the same.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, gate: str = "") -> None:
         self.reason = reason
+        self.gate = gate
         super().__init__(reason)
 
 
 class DamagedArtefactError(HiaimError):
     """An artefact in the store does not match its own manifest."""
+
+
+def can_recover(error: BaseException | None) -> bool:
+    """Whether the file system or the network failed, now or as the cause, so that waiting helps.
+
+    Input that is wrong stays wrong, and so does a file that is not there.
+    """
+    while error is not None:
+        if isinstance(error, TimeoutError | ConnectionError):
+            return True
+        if isinstance(error, OSError) and error.errno in _PASSING:
+            return True
+        error = error.__cause__
+    return False

@@ -86,7 +86,8 @@ def _summarise(
     }
     if library["state"] == "quarantined":
         return {**row, "verdict": "quarantined", "reason": library["reason"]}
-    warnings = "; ".join(_warnings(row))
+    let_in = [] if pd.isna(library["reason"]) else [str(library["reason"])]
+    warnings = "; ".join([*let_in, *_warnings(row)])
     return {**row, "verdict": "warn" if warnings else "pass", "reason": warnings}
 
 

@@ -11,6 +11,7 @@ from hiaim_sc.config.base import (
 )
 from hiaim_sc.config.options import (
     AnnotateOptions,
+    ArrivalOptions,
     BulkOptions,
     CompareOptions,
     DatabaseOptions,
@@ -41,6 +42,7 @@ from hiaim_sc.config.study import (
 __all__ = [
     "AnalysisPlan",
     "AnnotateOptions",
+    "ArrivalOptions",
     "BulkOptions",
     "CompareOptions",
     "DatabaseOptions",

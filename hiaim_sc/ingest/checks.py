@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from hiaim_sc.ingest.contigs import ContigTable
     from hiaim_sc.ingest.feature_matrix import FeatureMatrix
 
+# The one check that a person may open: the files are right, the droplets are few.
+JOIN_RATE = "join_rate"
 _MAX_OTHER_GENES_SHARE = 0.5
 _CORE = re.compile(r"[ACGTN]{8,}")
 
@@ -111,7 +113,7 @@ def check_join_rate(
         f" expression, at least {options.min_join_rate:.0%} is needed"
         f"{_join_hint(cells_vdj, cells_gex, options)}"
     )
-    raise LibraryFaultError(reason)
+    raise LibraryFaultError(reason, gate=JOIN_RATE)
 
 
 def join_rate(cells_vdj: Sequence[str], cells_gex: Sequence[str]) -> float:

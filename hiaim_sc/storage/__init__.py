@@ -4,7 +4,9 @@ A `Recipe` says what an artefact is made from; its `key` names the artefact's fo
 `Store`. Nothing in here knows what a cell is.
 """
 
-from hiaim_sc.storage.digests import digest_file, digest_table, digest_value
+from hiaim_sc.storage.collection import Collected, collect_garbage
+from hiaim_sc.storage.digests import digest_file, digest_table, digest_value, files_of
+from hiaim_sc.storage.file_digests import FileDigests, Signature, sign_file
 from hiaim_sc.storage.fingerprint import CodeFingerprint, fingerprint_code
 from hiaim_sc.storage.payloads import Payload, read_payload
 from hiaim_sc.storage.recipe import Recipe
@@ -14,15 +16,21 @@ from hiaim_sc.storage.store import Artefact, Look, Store, value_key
 __all__ = [
     "Artefact",
     "CodeFingerprint",
+    "Collected",
+    "FileDigests",
     "Look",
     "Payload",
     "Recipe",
+    "Signature",
     "Store",
+    "collect_garbage",
     "digest_file",
     "digest_table",
     "digest_value",
+    "files_of",
     "fingerprint_code",
     "generator",
     "read_payload",
+    "sign_file",
     "value_key",
 ]

@@ -7,12 +7,13 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import pandas as pd
 
 
-def digest_file(path: Path) -> str:
+def digest_file(path: Path, *, of_file: Callable[[Path], str] | None = None) -> str:
     """Hexadecimal SHA-256 of a file's bytes, or of a folder's files and their names.
 
     Parameters
@@ -20,10 +21,21 @@ def digest_file(path: Path) -> str:
     path
         A file, or a folder (a 10x ``mtx`` folder): then the sorted names and digests of its files
         are digested.
+    of_file
+        Gives the digest of one file; by default the file is read.
     """
+    of_file = of_file or _digest_bytes
     if path.is_dir():
-        files = sorted(item for item in path.rglob("*") if item.is_file())
-        return digest_value([[str(item.relative_to(path)), digest_file(item)] for item in files])
+        return digest_value([[str(i.relative_to(path)), of_file(i)] for i in files_of(path)])
+    return of_file(path)
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file itself, or the files below a folder, sorted."""
+    return sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
+
+
+def _digest_bytes(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 

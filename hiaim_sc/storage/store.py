@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hiaim_sc.errors import DamagedArtefactError
 from hiaim_sc.storage.digests import digest_file, digest_table, digest_value
+from hiaim_sc.storage.file_digests import FileDigests
 from hiaim_sc.storage.payloads import Payload, read_payload, write_payload
 from hiaim_sc.storage.recipe import Recipe
 
@@ -74,10 +75,18 @@ class Store:
     ----------
     root
         The store's folder; made when first written to.
+    verify
+        Read every file again, also those that look unchanged.
+
+    Attributes
+    ----------
+    digests
+        Of files in the store and elsewhere; remembered between runs once saved.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, verify: bool = False) -> None:
         self.root = Path(root)
+        self.digests = FileDigests(self.root / "digests.json", reread=verify)
 
     def folder(self, key: str) -> Path:
         """Where the artefact of this key lies, or would lie."""
@@ -111,7 +120,7 @@ class Store:
             files = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["files"]
             for entry in files.values():
                 path = folder / entry["file"]
-                if not path.is_file() or digest_file(path) != entry["sha256"]:
+                if not path.is_file() or self.digests.of(path) != entry["sha256"]:
                     return str(entry["file"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return _MANIFEST

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -27,13 +27,18 @@ from hiaim_sc.study.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _ALWAYS = (PARTICIPANTS, SAMPLES, LIBRARIES)
 
 
-def read_study(folder: Path | str) -> Study:
+def read_study(folder: Path | str, *, may_be_gone: Collection[str] | Literal["all"] = ()) -> Study:
     """The study in a folder, checked; ``allocation.tsv`` is not opened, nor any library's file.
+
+    Parameters
+    ----------
+    may_be_gone
+        Libraries whose files were there once, so that it is no fault of the table if they are not.
 
     Raises
     ------
@@ -56,7 +61,8 @@ def read_study(folder: Path | str) -> Study:
     frames = {name: table.frame for name, table in checked.items() if table.is_complete}
     crossing = [*_check_presence(checked), *cross_check(frames, design)]
     if config is not None:  # without it the data roots are not known
-        crossing += check_paths(frames, PathRoots.of(folder, config.data_roots))
+        roots = PathRoots.of(folder, config.data_roots)
+        crossing += check_paths(frames, roots, may_be_gone=may_be_gone)
         crossing += check_plan(config, frames.get(MEASUREMENTS))
     faults += sorted(set(crossing))
     if faults or config is None:

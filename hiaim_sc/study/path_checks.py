@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -17,20 +17,27 @@ from hiaim_sc.study.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from hiaim_sc.study.paths import PathRoots
 
 
-def check_paths(tables: Mapping[str, pd.DataFrame], roots: PathRoots) -> list[Fault]:
+def check_paths(
+    tables: Mapping[str, pd.DataFrame],
+    roots: PathRoots,
+    *,
+    may_be_gone: Collection[str] | Literal["all"] = (),
+) -> list[Fault]:
     """Faults of the paths in libraries.tsv and bulk_screens.tsv; no file is opened.
 
-    Files of libraries that are only expected need not be there yet.
+    Files of libraries that are only expected need not be there yet, those of libraries in
+    `may_be_gone` not any more.
     """
     faults: list[Fault] = []
     if (libraries := tables.get(LIBRARIES)) is not None:
-        faults += _check_libraries(libraries, roots)
+        known = may_be_gone if may_be_gone != "all" else set(libraries["library_id"])
+        faults += _check_libraries(libraries, roots, known)
     if (screens := tables.get(BULK_SCREENS)) is not None:
         faults += _check_layouts(screens, roots)
         for column in SCREEN_FILE_COLUMNS:
@@ -49,7 +56,9 @@ def _check_layouts(screens: pd.DataFrame, roots: PathRoots) -> list[Fault]:
     ]
 
 
-def _check_libraries(libraries: pd.DataFrame, roots: PathRoots) -> list[Fault]:
+def _check_libraries(
+    libraries: pd.DataFrame, roots: PathRoots, may_be_gone: Collection[str]
+) -> list[Fault]:
     delivered = libraries[libraries["state"] == "delivered"]
     is_bare = (delivered[["gex", "vdj", "dna_barcodes"]] == "").all(axis=1)
     allowed = "a path in gex, vdj or dna_barcodes, or state expected"
@@ -58,7 +67,9 @@ def _check_libraries(libraries: pd.DataFrame, roots: PathRoots) -> list[Fault]:
     for column in FILE_COLUMNS:
         for line, text in delivered.loc[delivered[column] != "", column].items():
             path = roots.locate(text)
-            faults += _check_path(LIBRARIES, int(line), column, text, path, roots)
+            is_known = delivered.loc[line, "library_id"] in may_be_gone
+            if path.exists() or not is_known:
+                faults += _check_path(LIBRARIES, int(line), column, text, path, roots)
             claims.append((int(line), column, text, path))
     return faults + _check_claims(claims)
 

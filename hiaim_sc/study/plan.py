@@ -66,7 +66,7 @@ class PlanChange:
 
 def plan_of(config: StudyConfig) -> dict[str, Any]:
     """Everything in ``study.yaml`` that numbers depend on: design, options and analysis plan."""
-    values = config.model_dump(mode="json")
+    values = config.model_dump(mode="json", exclude={"options": {"arrivals"}})
     return {name: values[name] for name in ("design", "options", "analysis_plan")}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +45,22 @@ class LibraryFiles:
     dna_barcodes: Path | None
 
 
+@dataclass(frozen=True)
+class LetIn:
+    """A quarantined library that a person has let in.
+
+    Attributes
+    ----------
+    gate
+        The check of the reader that does not hold for it; empty where there is none.
+    words
+        Who, when and why.
+    """
+
+    gate: str
+    words: str
+
+
 @dataclass(frozen=True, eq=False)
 class Study:
     """A study folder that has no fault in its config and tables. It knows no arm.
@@ -62,6 +78,12 @@ class Study:
         Without rows where the study has no such table.
     hashtags, antigens, measurements, bulk_screens, bulk_samples
         None where the study has no such table.
+    held
+        library_id: why it is kept out of the analysis.
+    let_in
+        library_id: who let it in, where it had been kept out.
+    gone
+        Libraries of which files are not there any more; they are in `held`.
     """
 
     folder: Path
@@ -74,6 +96,9 @@ class Study:
     measurements: pd.DataFrame | None = None
     bulk_screens: pd.DataFrame | None = None
     bulk_samples: pd.DataFrame | None = None
+    held: Mapping[str, str] = field(default_factory=dict)
+    let_in: Mapping[str, LetIn] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
 
     def delivered_libraries(self) -> tuple[str, ...]:
         """Ids of the libraries whose files are there, sorted."""
@@ -82,7 +107,7 @@ class Study:
 
     def not_processable(self) -> dict[str, str]:
         """Delivered libraries that cannot be part of the analysis: id and reason."""
-        reasons = {}
+        reasons = dict(self.held)
         status = self.samples.set_index("sample_id")["status"]
         for row in self.libraries[self.libraries["state"] == "delivered"].itertuples():
             samples = self._samples_of(row)
@@ -202,11 +227,15 @@ class Study:
         Returns
         -------
         `library_id sample_id batch state reason`, a row for each sample of a pooled library;
-        `state` is expected, delivered or quarantined.
+        `state` is expected, delivered or quarantined. A delivered library has a reason where a
+        person has let it in.
         """
         table = self._with_samples(self.libraries[["library_id", "sample_id", "batch", "state"]])
-        table["reason"] = table["library_id"].map(dict(quarantined or {})).astype("str")
-        table["state"] = table["state"].where(table["reason"].isna(), "quarantined")
+        reasons = dict(quarantined or {})
+        is_out = table["library_id"].isin(list(reasons))
+        words = {name: found.words for name, found in self.let_in.items()}
+        table["reason"] = table["library_id"].map({**words, **reasons}).astype("str")
+        table["state"] = table["state"].where(~is_out, "quarantined")
         return table
 
     def _locate(self, text: str) -> Path:

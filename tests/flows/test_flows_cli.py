@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -13,7 +14,10 @@ from flows._profile import read_profile
 from flows.cli import app
 from hiaim_sc.errors import UserInputError
 
-COMMANDS = ["simulate", "validate", "plan", "run", "freeze", "power", "status", "ui"]
+COMMANDS = [
+    *("simulate", "validate", "plan", "run", "freeze", "power", "status", "release-library"),
+    *("serve", "deploy", "watch", "ui", "gc", "diff"),
+]
 
 
 def call(*words):
@@ -78,8 +82,11 @@ def test_validate_opens_the_allocation_and_prints_only_its_faults(study):
 def test_plan_computes_everything_once_and_writes_nothing(study):
     done = call("plan", study)
     assert done.exit_code == 0
-    # 8 libraries of 5 stages, and the stages of cohort and comparison
-    assert "55 to compute, 0 to reuse" in done.output
+    assert " to compute, 0 to reuse" in done.output
+    for stage in ("ingest", "receptors", "qc", "genes", "specificity"):
+        assert len(re.findall(rf"│ {stage} +│ L\d+ ", done.output)) == 8
+    for stage in ("clones", "comparisons"):
+        assert len(re.findall(rf"│ {stage} +│ +│", done.output)) == 1
     assert not (study / ".hiaim").exists()
 
 

@@ -1,0 +1,19 @@
+"""Libraries that arrive while we look: when one is ready, and what is known of it."""
+
+from hiaim_sc.study.arrivals.delivery import Look
+from hiaim_sc.study.arrivals.letting_in import let_library_in
+from hiaim_sc.study.arrivals.registry import Entry, Quarantine, Registry, Release, Standing
+from hiaim_sc.study.arrivals.standing import hold_against
+from hiaim_sc.study.arrivals.watcher import Watcher
+
+__all__ = [
+    "Entry",
+    "Look",
+    "Quarantine",
+    "Registry",
+    "Release",
+    "Standing",
+    "Watcher",
+    "hold_against",
+    "let_library_in",
+]

@@ -1,0 +1,56 @@
+"""A run that died is known by its lock, whatever became of its process id."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from uuid import uuid4
+
+import pytest
+
+from flows._presence import find_dead_runs, only_one, presence
+from hiaim_sc.errors import UserInputError
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from uuid import UUID
+from flows._presence import presence
+with presence(Path(sys.argv[1]), UUID(sys.argv[2])):
+    print("here", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_killed_run_is_found_and_a_living_one_is_not(tmp_path):
+    name = uuid4()
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path), str(name)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "here\n"
+    with presence(tmp_path, uuid4()):
+        assert find_dead_runs(tmp_path) == []
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+        (dead,) = find_dead_runs(tmp_path)
+    assert dead.flow_run_id == name
+    assert f"process {process.pid}" in dead.where
+    assert [run.flow_run_id for run in find_dead_runs(tmp_path)] == [name]
+
+
+def test_a_run_that_was_killed_before_it_had_said_where_it_is(tmp_path):
+    (tmp_path / "runs").mkdir()
+    name = uuid4()
+    (tmp_path / "runs" / str(name)).touch()
+    assert [run.flow_run_id for run in find_dead_runs(tmp_path)] == [name]
+
+
+def test_only_one_at_a_time(tmp_path):
+    with only_one(tmp_path, "watch"):
+        with only_one(tmp_path, "serve"):
+            pass
+        with pytest.raises(UserInputError, match="another is at work"), only_one(tmp_path, "watch"):
+            pass
+    with only_one(tmp_path, "watch"):
+        pass
