@@ -172,26 +172,9 @@ class Registry:
             can_be_released=quarantine.can_be_released,
         )
 
-    def let_in(
-        self,
-        library_id: str,
-        files: Mapping[str, str],
-        *,
-        who: str,
-        reason: str,
-        was: str,
-        gate: str,
-    ) -> None:
-        """A person has let these files in."""
-        self._add(
-            "released",
-            library_id=library_id,
-            files=dict(files),
-            who=who,
-            reason=reason,
-            was=was,
-            gate=gate,
-        )
+    def let_in(self, library_id: str, files: Mapping[str, str], **said: str) -> None:
+        """A person has let these files in; `said` holds the texts of a `Release` but `when`."""
+        self._add("released", library_id=library_id, files=dict(files), **said)
 
     def announce(self, line: int) -> None:
         """A run has been asked for that sees everything up to this line."""
