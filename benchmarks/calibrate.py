@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -33,6 +34,8 @@ from hiaim_sc.stats import ancova
 from hiaim_sc.storage import Store
 from hiaim_sc.study import read_allocation, read_study
 
+# Cells per library.
+_SMALL = 1000
 ENDPOINT, TISSUE, VISIT, BASELINE = "nexp_m", "blood", "week6", "baseline"
 
 
@@ -42,6 +45,10 @@ class Cohort:
 
     seed: int
     planted: bool
+    patients: int
+    cells: int
+    commit: str
+    min_depth: int
     estimate: float
     ci_low: float
     ci_high: float
@@ -71,7 +78,7 @@ def measure_cohort(seed: int, *, planted: bool, patients: int, cells: int) -> Co
             null=not planted,
         )
         simulate_cohort(settings)
-        _without_umap(out)
+        _configure(out, cells)
         run = StudyRun(read_study(out), Store(Path(folder, "store")), NoProgress(), compute_here)
         _, keys = run_stages(run, blinded=False)
         table = run.store.get(keys["comparisons"]).read("comparisons")
@@ -79,6 +86,10 @@ def measure_cohort(seed: int, *, planted: bool, patients: int, cells: int) -> Co
         return Cohort(
             seed=seed,
             planted=planted,
+            patients=patients,
+            cells=cells,
+            commit=_commit(),
+            min_depth=_min_depth(cells),
             estimate=float(row["estimate"]),
             ci_low=float(row["ci_low"]),
             ci_high=float(row["ci_high"]),
@@ -90,12 +101,28 @@ def measure_cohort(seed: int, *, planted: bool, patients: int, cells: int) -> Co
         )
 
 
-def _without_umap(study: Path) -> None:
-    """Leave out the UMAP: it takes most of the time, and nothing is computed from it."""
+def _min_depth(cells: int) -> int:
+    return 50 if cells < _SMALL else 100
+
+
+def _configure(study: Path, cells: int) -> None:
+    """Leave out what is not measured here and takes most of the time.
+
+    In small libraries fewer cells than usual must do for a clonal endpoint; else few patients had
+    one.
+    """
     path = study / "study.yaml"
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    config["options"] = {"integrate": {"umap": False}}
+    compare = {"min_depth": _min_depth(cells)}
+    config["options"] = {"integrate": {"umap": False}, "compare": compare}
+    config["analysis_plan"] = {"sensitivity": [], "missing_data": []}
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+
+
+def _commit() -> str:
+    """Of the code that is measured, where this is a git checkout."""
+    command = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _row(comparisons: pd.DataFrame) -> pd.Series:
@@ -166,42 +193,36 @@ def _doublet_scores(run: StudyRun, cells: pd.DataFrame) -> tuple[pd.Series, pd.S
 
 def run_cohorts(asked: argparse.Namespace) -> None:
     """Measure all cohorts; what is known so far is on disk after each."""
-    kinds = [(True, seed) for seed in range(1, asked.planted + 1)]
-    kinds += [(False, seed) for seed in range(1, asked.null + 1)]
-    cohorts = _known_cohorts(asked) if asked.resume else []
-    known = {(cohort.planted, cohort.seed) for cohort in cohorts}
+    cohorts = _known_cohorts(asked.data) if asked.resume else []
+    known = {_settings(cohort) for cohort in cohorts}
+    wanted = [(True, seed, asked.planted_cells) for seed in range(1, asked.planted + 1)]
+    wanted += [(False, seed, asked.null_cells) for seed in range(1, asked.null + 1)]
     with ProcessPoolExecutor(asked.workers) as pool:
         futures = [
-            pool.submit(
-                measure_cohort, seed, planted=planted, patients=asked.patients, cells=asked.cells
-            )
-            for planted, seed in kinds
-            if (planted, seed) not in known
+            pool.submit(measure_cohort, seed, planted=planted, patients=asked.patients, cells=cells)
+            for planted, seed, cells in wanted
+            if (planted, seed, asked.patients, cells) not in known
         ]
         try:
             for done in as_completed(futures):
                 cohorts.append(done.result())
-                _write_cohorts(cohorts, asked)
-                print(f"{len(cohorts)} of {len(kinds)} cohorts", file=sys.stderr, flush=True)
+                cohorts.sort(key=lambda cohort: (not cohort.planted, cohort.seed))
+                text = json.dumps([asdict(cohort) for cohort in cohorts], indent=0)
+                asked.data.write_text(text, encoding="utf-8")
+                print(f"{len(cohorts)} of {len(wanted)} cohorts", file=sys.stderr, flush=True)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _known_cohorts(asked: argparse.Namespace) -> list[Cohort]:
-    if not asked.data.is_file():
+def _known_cohorts(data: Path) -> list[Cohort]:
+    if not data.is_file():
         return []
-    known = json.loads(asked.data.read_text(encoding="utf-8"))
-    if (known["patients"], known["cells"]) != (asked.patients, asked.cells):
-        sys.exit(f"{asked.data} holds cohorts of another size: go on without --resume")
-    return [Cohort(**cohort) for cohort in known["cohorts"]]
+    return [Cohort(**cohort) for cohort in json.loads(data.read_text(encoding="utf-8"))]
 
 
-def _write_cohorts(cohorts: list[Cohort], asked: argparse.Namespace) -> None:
-    cohorts.sort(key=lambda cohort: (not cohort.planted, cohort.seed))
-    size = {"patients": asked.patients, "cells": asked.cells}
-    found = {**size, "cohorts": [asdict(cohort) for cohort in cohorts]}
-    asked.data.write_text(json.dumps(found, indent=0), encoding="utf-8")
+def _settings(cohort: Cohort) -> tuple[bool, int, int, int]:
+    return cohort.planted, cohort.seed, cohort.patients, cohort.cells
 
 
 def main() -> None:
@@ -212,7 +233,8 @@ def main() -> None:
     parser.add_argument("--planted", type=int, default=20, help="cohorts with an effect")
     parser.add_argument("--null", type=int, default=40, help="cohorts without")
     parser.add_argument("--patients", type=int, default=16)
-    parser.add_argument("--cells", type=int, default=1500, help="per library")
+    parser.add_argument("--planted-cells", type=int, default=1500, help="per library")
+    parser.add_argument("--null-cells", type=int, default=600, help="per library")
     parser.add_argument("--draws", type=int, default=2000, help="cohorts per scene of the levels")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--data", type=Path, default=Path("docs/calibration-cohorts.json"))
@@ -225,12 +247,11 @@ def main() -> None:
         asked.levels.write_text("\n".join(lines), encoding="utf-8")
     if asked.only != "levels":
         run_cohorts(asked)
-    if not asked.data.is_file():
+    cohorts = _known_cohorts(asked.data)
+    if not cohorts:
         print(f"no cohorts yet ({asked.data}): the levels stand in {asked.levels}", file=sys.stderr)
         return
-    known = json.loads(asked.data.read_text(encoding="utf-8"))
-    cohorts = [Cohort(**cohort) for cohort in known.pop("cohorts")]
-    write_report(cohorts, asked.levels.read_text(encoding="utf-8"), asked.out, **known)
+    write_report(cohorts, asked.levels.read_text(encoding="utf-8"), asked.out)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
     from benchmarks.calibrate import Cohort
 
 
-def write_report(
-    cohorts: Sequence[Cohort], levels: str, path: Path, *, patients: int, cells: int
-) -> None:
+def write_report(cohorts: Sequence[Cohort], levels: str, path: Path) -> None:
     """Write what the cohorts showed as a page of tables, and the levels below them."""
     planted = [c for c in cohorts if c.planted]
     null = [c for c in cohorts if not c.planted]
@@ -25,9 +24,9 @@ def write_report(
         "# Calibration: what the pipeline makes of planted truth",
         "",
         fill(
-            f"Made by `make calibrate`. {len(planted)} cohorts with a planted expansion and "
-            f"{len(null)} null cohorts of {patients} patients and {cells} cells per library, each "
-            "through all stages; below them the level, coverage and power of each test by itself. "
+            f"Made by `make calibrate`. {_size(planted)} with a planted expansion and "
+            f"{_size(null)} under the null, each through all stages; below them the level, "
+            "coverage and power of each test by itself. "
             "The power of the clonal endpoints stands in "
             "[decision 14](decisions/0014-primary-clonal-endpoint.md).",
             width=120,
@@ -38,6 +37,8 @@ def write_report(
         *_rows(planted, null),
         "",
         "## Null cohorts: calls at the gates",
+        "",
+        "Of 40 cohorts at most 6 are wanted at any one gate.",
         "",
         "| gate | tested in | smallest adjusted p <= 0.05 in |",
         "|---|---|---|",
@@ -62,11 +63,22 @@ def write_report(
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
+def _size(cohorts: Sequence[Cohort]) -> str:
+    """So many cohorts, of so many patients and cells per library."""
+    sizes = Counter((c.patients, c.cells, c.min_depth, c.commit) for c in cohorts)
+    kinds = [
+        f"{number} of {patients} patients and {cells:,} cells per library, clonal endpoints from "
+        f"{depth} cells (commit {commit})"
+        for (patients, cells, depth, commit), number in sorted(sizes.items())
+    ]
+    return f"{len(cohorts)} cohorts ({'; '.join(kinds)})"
+
+
 def _rows(planted: Sequence[Cohort], null: Sequence[Cohort]) -> list[str]:
     n = len(planted)
     signs = sum(c.estimate * c.estimand > 0 for c in planted)
     covered = sum(_covers(c) for c in planted)
-    everyone = [*planted, *null]
+    everyone = [c for c in (*planted, *null) if np.isfinite(c.clones_right)]
     better = sum(c.precision_ours > c.precision_scrublet for c in everyone)
     ours, scrublet = (
         np.mean([getattr(c, name) for c in everyone])
