@@ -25,6 +25,7 @@ def _missing(mark: str) -> str | None:
     return f"{', '.join(absent)} not installed" if absent else None
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where several processes run the tests, one takes all of the system's, which share a server.
 
