@@ -12,9 +12,9 @@ from functools import cache
 
 import numpy as np
 
-from hiaim_sc.config import CompareOptions
 from hiaim_sc.stats import (
     clone_change_test,
+    expanded_from,
     rarefied_expanded_clones,
     rarefied_expanded_fraction,
     subsample_counts,
@@ -92,7 +92,7 @@ def measure_counts(
     found: dict[str, float] = {}
     for name, counts in (("_pre", before), ("", after)):
         seen = counts[counts > 0]
-        for label, c in (("c2", 2), ("c3", 3), ("cm", CompareOptions().expanded_from(depth))):
+        for label, c in (("c2", 2), ("c3", 3), ("cm", expanded_from(depth))):
             found[f"nexp_{label}{name}"] = np.log(rarefied_expanded_clones(seen, depth, c) + 0.5)
             share = depth * rarefied_expanded_fraction(seen, depth, c)
             found[f"expfrac_{label}{name}"] = np.log((share + 0.5) / (depth - share + 0.5))

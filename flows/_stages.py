@@ -66,7 +66,7 @@ STAGES: dict[str, Stage] = {
             "options.hashtags.feature_type",
         ),
     ),
-    "receptors": Stage(library_steps.receptors, ("hiaim_sc.tcr",), ("options.tcr",)),
+    "receptors": Stage(library_steps.receptors, ("hiaim_sc.tcr",), ("options.tcr.min_umis",)),
     "cell_samples": Stage(
         library_steps.cell_samples, ("hiaim_sc.dna_barcodes",), ("options.hashtags",)
     ),
@@ -87,7 +87,11 @@ STAGES: dict[str, Stage] = {
     "bulk": Stage(screen_steps.bulk, ("hiaim_sc.dna_barcodes.bulk",)),
     # the cohort
     "features": Stage(steps.features, ("hiaim_sc.integrate",), ("options.integrate.n_top_genes",)),
-    "clones": Stage(steps.clones, ("hiaim_sc.tcr",), ("options.tcr",)),
+    "clones": Stage(
+        steps.clones,
+        ("hiaim_sc.tcr",),
+        ("options.tcr.dual_ir", "options.tcr.same_v_gene", "options.tcr.orphan_rescue"),
+    ),
     "selected": Stage(steps.selected, ("hiaim_sc.integrate", "hiaim_sc.annotate")),
     "embedding": Stage(steps.embedding, ("hiaim_sc.integrate",), ("options.integrate",)),
     "cell_types": Stage(
@@ -95,7 +99,16 @@ STAGES: dict[str, Stage] = {
     ),
     "cells": Stage(steps.cells, ("hiaim_sc.compare",), ("options.tcr.require_gex",)),
     "pseudobulk": Stage(steps.pseudobulk, ("hiaim_sc.compare",)),
-    "clone_tables": Stage(steps.clone_tables, ("hiaim_sc.tcr",), ("options.tcr", "design.visits")),
+    "clone_tables": Stage(
+        steps.clone_tables,
+        ("hiaim_sc.tcr",),
+        (
+            "options.tcr.tracking_rho",
+            "options.tcr.tracking_min_total",
+            "options.tcr.tracking_max_q_value",
+            "design.visits",
+        ),
+    ),
     "databases": Stage(meaning_steps.databases, ("hiaim_sc.tcr",)),
     "database_matches": Stage(
         meaning_steps.database_matches, ("hiaim_sc.tcr",), ("options.databases.similar",)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hiaim_sc.errors import Fault, UserInputError
-from hiaim_sc.storage import digest_file
 
 if TYPE_CHECKING:
     from flows._run import StudyRun
@@ -64,7 +63,7 @@ def _match_databases(run: StudyRun, cohort: dict[str, str]) -> dict[str, str]:
     if not files:
         return {}
     # by content, so that neither a path nor the order of the list matters
-    found = tuple(sorted((digest_file(path), path) for path in set(files)))
+    found = tuple(sorted((run.store.digests.of(path), path) for path in set(files)))
     inputs = {f"database/{number}": digest for number, (digest, _) in enumerate(found)}
     databases = run.call("databases", inputs, databases=found)
     run.complete("databases of receptors", [databases])

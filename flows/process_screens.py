@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hiaim_sc.storage import digest_file
 from hiaim_sc.study import list_screens, screen_files, screen_tags
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def _count_call(run: StudyRun, screen_id: str) -> StageCall:
         "tags_a": files.tags_a,
         "tags_b": files.tags_b,
     }
-    digests = {name: digest_file(path) for name, path in paths.items()}
+    digests = {name: run.store.digests.of(path) for name, path in paths.items()}
     return run.call("screen_counts", digests, library_id=screen_id, files=files)
 
 

@@ -303,10 +303,6 @@ class CompareOptions(Model):
     n_imputations: int = Field(50, ge=2, description="Imputations of a missing value.")
     seed: int = Field(4263467, ge=0)
 
-    def expanded_from(self, depth: int) -> int:
-        """Cells that make a clone expanded at this depth."""
-        return self.expanded_min_cells or max(2, round(depth / 400))
-
 
 class Options(Model):
     """Every stage's options."""

@@ -16,6 +16,7 @@ from hiaim_sc.simulate.latent import (
     expected_expanded_clones,
     expected_expanded_share,
 )
+from hiaim_sc.stats import expanded_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,7 +136,7 @@ def _clonal_values(
     options: CompareOptions,
 ) -> Iterator[tuple[str, float, int | None]]:
     here, depth = cd8[sample.tissue, sample.visit], depths[sample.tissue]
-    least = options.expanded_from(depth)
+    least = options.expanded_min_cells or expanded_from(depth)
     yield "nexp_m", expected_expanded_clones(here, depth, min_cells=least), depth
     yield "expfrac_m", expected_expanded_share(here, depth, min_cells=least), depth
     if sample.visit_number > 0:

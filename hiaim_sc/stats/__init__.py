@@ -8,6 +8,7 @@ what a cell is.
 from hiaim_sc.stats.clone_sizes import (
     cells_by_clone_size,
     d50,
+    expanded_from,
     share_by_clone_frequency,
     top_fraction,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "empirical_logit",
     "estimable",
     "exact_count_test",
+    "expanded_from",
     "fisher_clone_test",
     "frequency_overlap",
     "gini",

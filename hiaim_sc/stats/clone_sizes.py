@@ -44,6 +44,17 @@ def cells_by_clone_size(x: npt.ArrayLike, limits: Sequence[int] = (2, 5, 10, 20)
     return np.bincount(classes, weights=counts, minlength=len(limits) + 1).astype(np.int64)
 
 
+def expanded_from(m: int) -> int:
+    """Cells from which on a clone is expanded at depth m: max(2, m / 400), to the nearest cell.
+
+    Examples
+    --------
+    >>> expanded_from(300), expanded_from(2000)
+    (2, 5)
+    """
+    return max(2, round(whole_number(m, "m", at_least=0) / 400))
+
+
 def share_by_clone_frequency(
     x: npt.ArrayLike, limits: Sequence[float] = (1e-4, 1e-3, 1e-2, 1e-1)
 ) -> FloatArray:

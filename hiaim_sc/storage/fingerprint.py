@@ -15,7 +15,9 @@ from hiaim_sc.storage.digests import digest_file, digest_value
 
 _PACKAGE = "hiaim_sc"
 # Their content reaches a key as values: the options a stage was given, and the words of an error.
-_BY_VALUE = frozenset({f"{_PACKAGE}.config", f"{_PACKAGE}.errors", _PACKAGE})
+_BY_VALUE = ("config", "errors")
+# A layout is read from a file, which is the input; what the file leaves out, this module says.
+_BY_SOURCE = f"{_PACKAGE}.config.read_layout"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,14 @@ def _closure(packages: tuple[str, ...]) -> set[str]:
     return modules
 
 
+def _counts(module: str) -> bool:
+    """Whether the source of a module is part of the digest of a stage that imports it."""
+    top, *below = module.split(".")
+    if top != _PACKAGE or not below:
+        return False
+    return below[0] not in _BY_VALUE or module == _BY_SOURCE
+
+
 @cache
 def fingerprint_code(*packages: str) -> CodeFingerprint:
     """Fingerprint of everything that the given packages of ours import, themselves included.
@@ -72,7 +82,7 @@ def fingerprint_code(*packages: str) -> CodeFingerprint:
         Dotted names below ``hiaim_sc``, such as ``hiaim_sc.qc``.
     """
     modules = _closure(packages)
-    ours = sorted(m for m in modules if m.split(".")[0] == _PACKAGE and m not in _BY_VALUE)
+    ours = sorted(module for module in modules if _counts(module))
     versions = {"python": platform.python_version()}
     for module in modules:
         for distribution in _distributions().get(module.split(".")[0], []):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import pickle
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from flows._library_steps import ingest
 from flows._opening import ArmsRequest
 from flows._request import RunRequest, request_run
+from flows._screen_steps import screen_counts
 from flows.study import study_flow
 from hiaim_sc.config import Options
 from hiaim_sc.errors import LibraryFaultError, UserInputError, can_recover
@@ -105,6 +107,32 @@ def test_a_storage_that_fails_is_not_remembered_as_a_faulty_library(monkeypatch)
         ingest(inputs)
     fail(OSError("truncated file"))
     assert ingest(inputs) == {"fault": {"reason": "L1.h5 cannot be read", "gate": ""}}
+
+
+def test_a_storage_that_fails_is_not_remembered_as_a_faulty_screen(monkeypatch):
+    import hiaim_sc.dna_barcodes.bulk
+    import hiaim_sc.study.read_layouts
+    import hiaim_sc.study.tag_files
+
+    files = SimpleNamespace(
+        layout=Path("layout.yaml"), sample_tags=None, tags_a=None, tags_b=None, reads=()
+    )
+    inputs = SimpleNamespace(screen_files=files, options=Options())
+    monkeypatch.setattr(hiaim_sc.study.read_layouts, "read_layout", lambda *_: None)
+    monkeypatch.setattr(hiaim_sc.study.tag_files, "read_tags", lambda *_: None)
+
+    def fail(cause):
+        def count(*_):
+            msg = "reads.fastq.gz cannot be read"
+            raise LibraryFaultError(msg) from cause
+
+        monkeypatch.setattr(hiaim_sc.dna_barcodes.bulk, "count_screen", count)
+
+    fail(OSError(errno.ESTALE, "stale file handle"))
+    with pytest.raises(LibraryFaultError):
+        screen_counts(inputs)
+    fail(EOFError("cut short"))
+    assert screen_counts(inputs) == {"fault": {"reason": "reads.fastq.gz cannot be read"}}
 
 
 def test_a_fault_keeps_its_gate_on_its_way_between_processes():

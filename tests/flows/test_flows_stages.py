@@ -6,13 +6,29 @@ import dis
 import inspect
 import re
 
+import pandas as pd
 import pytest
 
 from flows._stages import STAGES, code_of, settings_of, visible_config
-from hiaim_sc.config import StudyConfig
+from hiaim_sc.config import StudyConfig, TcrOptions
 from hiaim_sc.storage import fingerprint_code
+from hiaim_sc.tcr import call_receptors, define_clones, track_clones
 
 DESIGN = {"arms": ["control", "exercise"], "visits": {"baseline": 0}, "tissues": ["blood"]}
+CONTIG = {
+    "v_call": "V1",
+    "d_call": None,
+    "j_call": "J1",
+    "c_call": "C1",
+    "junction": "TGTGCCTTT",
+    "junction_aa": "CAF",
+    "productive": True,
+    "umi_count": 3,
+    "consensus_count": 9,
+    "is_cell": True,
+    "high_confidence": True,
+}
+PLACE = {"patient_id": "P1", "tissue": "blood", "session_phase": "rest"}
 
 
 def config(**options):
@@ -38,6 +54,57 @@ def test_an_option_reaches_only_the_stages_that_name_it():
     assert visible_config("qc", changed)["options"]["qc"]["min_genes"] == 7
     hidden = StudyConfig.model_validate(visible_config("receptors", changed))
     assert hidden.options.qc == config().options.qc
+
+
+@pytest.mark.parametrize(
+    ("option", "stages"),
+    [
+        ({"min_umis": 2}, {"receptors"}),
+        ({"dual_ir": "all"}, {"clones"}),
+        ({"tracking_rho": 0.1}, {"clone_tables"}),
+        ({"require_gex": False}, {"ingest", "cells"}),
+    ],
+)
+def test_an_option_of_receptors_recomputes_no_stage_above_it(option, stages):
+    changed = config(tcr=option)
+    moved = {s for s in STAGES if settings_of(s, changed) != settings_of(s, config())}
+    assert moved == stages
+
+
+class Watched:
+    """Options that remember which of them were read."""
+
+    def __init__(self, options):
+        self.options, self.read = options, set()
+
+    def __getattr__(self, name):
+        self.read.add(name)
+        return getattr(self.options, name)
+
+
+def test_the_stages_of_receptors_read_no_option_that_they_do_not_name():
+    contigs = pd.DataFrame(
+        [
+            {**CONTIG, "cell_barcode": cell, "contig_id": f"{cell}_{locus}", "locus": locus}
+            for cell in ("a", "b")
+            for locus in ("TRA", "TRB")
+        ]
+    )
+    options = {name: Watched(TcrOptions()) for name in ("receptors", "clones", "clone_tables")}
+    receptors = call_receptors(contigs, options["receptors"])
+    owned = receptors.assign(library_id="L1", patient_id="P1", predicted_doublet=False)
+    clones = define_clones(owned, options["clones"])
+    visits = ("baseline", "week3")
+    table = pd.DataFrame(
+        [
+            {"n_cells_qc": 9, "visit": v, **PLACE, "clone_key": clones["clone_key"][0]}
+            for v in visits
+        ]
+    )
+    track_clones(table, visits, options["clone_tables"])
+    for stage, watched in options.items():
+        named = {key.split(".")[2] for key in STAGES[stage].settings if key.startswith("options.")}
+        assert watched.read == named, stage
 
 
 def test_the_name_of_the_study_reaches_no_stage():

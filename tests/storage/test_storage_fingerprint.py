@@ -62,6 +62,16 @@ def test_the_fingerprint_covers_what_is_imported_and_nothing_else():
     qc = fingerprint_code("hiaim_sc.storage")
     assert "hiaim_sc.storage.store" in qc.modules
     assert not any(name.startswith("hiaim_sc.report") for name in qc.modules)
-    assert "hiaim_sc.config" not in qc.modules
     assert {"python", "pandas", "grimp"} <= qc.versions.keys()
     assert qc.source != fingerprint_code("hiaim_sc.names").source
+
+
+def test_options_reach_a_key_as_values_and_not_as_source():
+    """An option that is added or described anew leaves the stages that do not read it as they are;
+    the defaults of a read layout, which no option holds, are source."""
+    modules = fingerprint_code("hiaim_sc.tcr").modules
+    assert {"hiaim_sc.names", "hiaim_sc.stats.clones"} <= set(modules)
+    by_source = {
+        name for name in modules if name.startswith(("hiaim_sc.config", "hiaim_sc.errors"))
+    }
+    assert by_source == {"hiaim_sc.config.read_layout"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hiaim_sc.names import T_CLUSTERS
-from hiaim_sc.stats import rarefied_expanded_clones, rarefied_expanded_fraction
+from hiaim_sc.stats import expanded_from, rarefied_expanded_clones, rarefied_expanded_fraction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,9 +77,11 @@ def choose_depth(sizes: Iterable[int], options: CompareOptions) -> int:
 
 def expanded_clones(counts: pd.Series, depth: int, options: CompareOptions) -> float:
     """``nexp_m``: expected clones with at least c cells among m."""
-    return float(rarefied_expanded_clones(counts.to_numpy(), depth, options.expanded_from(depth)))
+    least = options.expanded_min_cells or expanded_from(depth)
+    return float(rarefied_expanded_clones(counts.to_numpy(), depth, least))
 
 
 def expanded_fraction(counts: pd.Series, depth: int, options: CompareOptions) -> float:
     """``expfrac_m``: expected share of m cells in clones with at least c of them."""
-    return float(rarefied_expanded_fraction(counts.to_numpy(), depth, options.expanded_from(depth)))
+    least = options.expanded_min_cells or expanded_from(depth)
+    return float(rarefied_expanded_fraction(counts.to_numpy(), depth, least))
