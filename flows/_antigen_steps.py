@@ -1,4 +1,4 @@
-"""The steps of antigens and hashtags over all libraries, as in `flows._steps`."""
+"""The steps of antigens and hashtags over all libraries, as in `flows._cohort_steps`."""
 
 from __future__ import annotations
 

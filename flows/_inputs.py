@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from hiaim_sc.errors import HiaimError
 from hiaim_sc.storage import Artefact, Store, generator
+from hiaim_sc.study.library_files import LibraryFiles
 from hiaim_sc.study.pooling import pool_tables
 from hiaim_sc.study.screens import ScreenFiles
-from hiaim_sc.study.study import LibraryFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

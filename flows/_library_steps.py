@@ -1,6 +1,6 @@
 """The steps of one library: read the inputs, call the library, name the results.
 
-Imports of the library's stages stand inside the steps, as in `flows._steps`.
+Imports of the library's stages stand inside the steps, as in `flows._cohort_steps`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from flows._stages import STAGES, code_of
+from flows._stage_calls import code_of
+from flows._stages import STAGES
 from hiaim_sc import __version__
 from hiaim_sc.study import hash_plan, list_screens, plan_of, screen_files
 

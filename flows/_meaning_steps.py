@@ -1,6 +1,6 @@
 """The steps that ask what a clone may mean: what it recognises, what state it is in.
 
-Imports of the library's stages stand inside the steps, as in `flows._steps`.
+Imports of the library's stages stand inside the steps, as in `flows._cohort_steps`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from flows._stages import StageCall, code_of, execute, settings_of, visible_config
+from flows._stage_calls import StageCall, code_of, execute, settings_of, visible_config
 from hiaim_sc.storage import Recipe, Store, value_key
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 
-from flows._stages import StageCall, execute
+from flows._stage_calls import StageCall, execute
 from hiaim_sc.errors import can_recover
 
 if TYPE_CHECKING:

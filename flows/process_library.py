@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flows._run import StudyRun
-    from flows._stages import StageCall
+    from flows._stage_calls import StageCall
     from hiaim_sc.study import LibraryFiles
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from flows._run import StudyRun
-    from flows._stages import StageCall
+    from flows._stage_calls import StageCall
 
 
 def process_screens(run: StudyRun) -> dict[str, str]:

@@ -5,6 +5,7 @@ from hiaim_sc.study.design_checks import check_design
 from hiaim_sc.study.file_checks import check_files, inspect_library
 from hiaim_sc.study.folder import read_study
 from hiaim_sc.study.hla import split_alleles
+from hiaim_sc.study.library_files import LibraryFiles
 from hiaim_sc.study.plan import (
     FrozenPlan,
     PlanChange,
@@ -25,7 +26,7 @@ from hiaim_sc.study.screens import (
     screen_files,
     screen_tags,
 )
-from hiaim_sc.study.study import LibraryFiles, Study
+from hiaim_sc.study.study import Study
 from hiaim_sc.study.tag_files import ScreenTags, TagSet, read_tags
 
 __all__ = [

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hiaim_sc.config import Options
-    from hiaim_sc.study.study import LibraryFiles, Study
+    from hiaim_sc.study.library_files import LibraryFiles
+    from hiaim_sc.study.study import Study
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from hiaim_sc.study.library_files import LibraryFiles
 from hiaim_sc.study.paths import PathRoots
 from hiaim_sc.study.tables import ALLOCATION, FILE_COLUMNS
 
@@ -16,49 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hiaim_sc.config import StudyConfig
+    from hiaim_sc.study.library_files import LetIn
 
 _PLACE = ["patient_id", "visit", "tissue", "session_phase"]
 _BLOOD_COUNT = ["wbc_1e9_per_l", "lymphocyte_pct"]
 _NO_ROW = "no row in samples.tsv"
-
-
-@dataclass(frozen=True)
-class LibraryFiles:
-    """Where a library's files are; None: there is none.
-
-    Attributes
-    ----------
-    library_id
-        Name of the library.
-    gex, gex_raw
-        Filtered and unfiltered matrix with gene expression.
-    vdj
-        Table of contigs.
-    dna_barcodes
-        Matrix with the pMHC multimers' tags; may be the same file as `gex`.
-    """
-
-    library_id: str
-    gex: Path | None
-    gex_raw: Path | None
-    vdj: Path | None
-    dna_barcodes: Path | None
-
-
-@dataclass(frozen=True)
-class LetIn:
-    """A quarantined library that a person has let in.
-
-    Attributes
-    ----------
-    gate
-        The check of the reader that does not hold for it; empty where there is none.
-    words
-        Who, when and why.
-    """
-
-    gate: str
-    words: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,8 @@ import re
 import pandas as pd
 import pytest
 
-from flows._stages import STAGES, code_of, settings_of, visible_config
+from flows._stage_calls import code_of, settings_of, visible_config
+from flows._stages import STAGES
 from hiaim_sc.config import StudyConfig, TcrOptions
 from hiaim_sc.storage import fingerprint_code
 from hiaim_sc.tcr import call_receptors, define_clones, track_clones

@@ -12,10 +12,10 @@ import pytest
 import scipy.sparse as sp
 
 from hiaim_sc.errors import HiaimError
+from hiaim_sc.report.airr_files import write_airr
 from hiaim_sc.report.objects import (
     UnknownCellsError,
     build_cohort_object,
-    write_airr,
     write_cellxgene,
     write_cohort,
 )

@@ -6,7 +6,7 @@ import pytest
 
 from hiaim_sc.config import TcrOptions
 from hiaim_sc.ingest import read_contigs
-from hiaim_sc.report.objects import write_airr
+from hiaim_sc.report.airr_files import write_airr
 from hiaim_sc.tcr import build_airr, call_receptors, define_clones, rearrangements
 
 CELL = ["library_id", "cell_barcode"]

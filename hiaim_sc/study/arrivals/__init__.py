@@ -1,8 +1,9 @@
 """Libraries that arrive while we look: when one is ready, and what is known of it."""
 
 from hiaim_sc.study.arrivals.delivery import Look
+from hiaim_sc.study.arrivals.entries import Entry, Quarantine, Release, Standing
 from hiaim_sc.study.arrivals.letting_in import let_library_in
-from hiaim_sc.study.arrivals.registry import Entry, Quarantine, Registry, Release, Standing
+from hiaim_sc.study.arrivals.registry import Registry
 from hiaim_sc.study.arrivals.standing import hold_against
 from hiaim_sc.study.arrivals.watcher import Watcher
 

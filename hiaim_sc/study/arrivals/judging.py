@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from hiaim_sc.study.arrivals.registry import Entry
+    from hiaim_sc.study.arrivals.entries import Entry
 
 _SHOWN = 12
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from hiaim_sc.errors import Fault, LibraryFaultError, UserInputError
 from hiaim_sc.storage import digest_file
 from hiaim_sc.study.arrivals.delivery import deliveries, digest_whole, find_fault, look_at
+from hiaim_sc.study.arrivals.entries import Entry
 from hiaim_sc.study.arrivals.judging import find_twin
-from hiaim_sc.study.arrivals.registry import Entry
 from hiaim_sc.study.tables import LIBRARIES
 
 if TYPE_CHECKING:

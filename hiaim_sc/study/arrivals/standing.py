@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from hiaim_sc.study.arrivals.delivery import deliveries, look_at
 from hiaim_sc.study.arrivals.judging import describe_change
-from hiaim_sc.study.study import LetIn
+from hiaim_sc.study.library_files import LetIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from hiaim_sc.study.arrivals.delivery import Delivery, Look
-    from hiaim_sc.study.arrivals.registry import Entry, Standing
+    from hiaim_sc.study.arrivals.entries import Entry, Standing
     from hiaim_sc.study.study import Study
 
 

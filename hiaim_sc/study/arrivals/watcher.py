@@ -13,8 +13,8 @@ from hiaim_sc.study.arrivals.delivery import (
     is_marked,
     look_at,
 )
+from hiaim_sc.study.arrivals.entries import Entry, Quarantine
 from hiaim_sc.study.arrivals.judging import describe_change, find_twin
-from hiaim_sc.study.arrivals.registry import Entry, Quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from hiaim_sc.storage import FileDigests
     from hiaim_sc.study.arrivals.delivery import Delivery, Look
-    from hiaim_sc.study.arrivals.registry import Registry, Standing
+    from hiaim_sc.study.arrivals.entries import Standing
+    from hiaim_sc.study.arrivals.registry import Registry
     from hiaim_sc.study.study import Study
 
 

@@ -1,0 +1,53 @@
+"""Every stage's options."""
+
+from __future__ import annotations
+
+from hiaim_sc.config.base import Model
+from hiaim_sc.config.options.arrivals import ArrivalOptions
+from hiaim_sc.config.options.cohort import (
+    AnnotateOptions,
+    IdentityOptions,
+    IntegrateOptions,
+    PhenotypeOptions,
+)
+from hiaim_sc.config.options.compare import CompareOptions
+from hiaim_sc.config.options.dna_barcodes import BulkOptions, DnaBarcodeOptions
+from hiaim_sc.config.options.library import HashtagOptions, IngestOptions, QcOptions
+from hiaim_sc.config.options.receptors import DatabaseOptions, SimilarityOptions, TcrOptions
+
+__all__ = [
+    "AnnotateOptions",
+    "ArrivalOptions",
+    "BulkOptions",
+    "CompareOptions",
+    "DatabaseOptions",
+    "DnaBarcodeOptions",
+    "HashtagOptions",
+    "IdentityOptions",
+    "IngestOptions",
+    "IntegrateOptions",
+    "Options",
+    "PhenotypeOptions",
+    "QcOptions",
+    "SimilarityOptions",
+    "TcrOptions",
+]
+
+
+class Options(Model):
+    """Every stage's options."""
+
+    ingest: IngestOptions = IngestOptions()
+    qc: QcOptions = QcOptions()
+    tcr: TcrOptions = TcrOptions()
+    databases: DatabaseOptions = DatabaseOptions()
+    similarity: SimilarityOptions = SimilarityOptions()
+    dna_barcodes: DnaBarcodeOptions = DnaBarcodeOptions()
+    bulk: BulkOptions = BulkOptions()
+    hashtags: HashtagOptions = HashtagOptions()
+    integrate: IntegrateOptions = IntegrateOptions()
+    annotate: AnnotateOptions = AnnotateOptions()
+    phenotypes: PhenotypeOptions = PhenotypeOptions()
+    identity: IdentityOptions = IdentityOptions()
+    compare: CompareOptions = CompareOptions()
+    arrivals: ArrivalOptions = ArrivalOptions()

@@ -1,0 +1,48 @@
+"""Where a library's files are, and who let it in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class LibraryFiles:
+    """Where a library's files are; None: there is none.
+
+    Attributes
+    ----------
+    library_id
+        Name of the library.
+    gex, gex_raw
+        Filtered and unfiltered matrix with gene expression.
+    vdj
+        Table of contigs.
+    dna_barcodes
+        Matrix with the pMHC multimers' tags; may be the same file as `gex`.
+    """
+
+    library_id: str
+    gex: Path | None
+    gex_raw: Path | None
+    vdj: Path | None
+    dna_barcodes: Path | None
+
+
+@dataclass(frozen=True)
+class LetIn:
+    """A quarantined library that a person has let in.
+
+    Attributes
+    ----------
+    gate
+        The check of the reader that does not hold for it; empty where there is none.
+    words
+        Who, when and why.
+    """
+
+    gate: str
+    words: str
