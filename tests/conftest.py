@@ -7,8 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# A busy machine is no fault of a test.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # mark -> what must be on the machine
 _NEEDS = {

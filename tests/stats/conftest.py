@@ -6,15 +6,9 @@ import warnings
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-# A busy machine is no fault of a test.
-settings.register_profile("stats", deadline=None)
-settings.load_profile("stats")
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from flows._server import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -60,8 +62,8 @@ def one_node_cluster(folder: Path) -> Iterator[dict[str, str]]:
         _CONFIG.format(
             host=socket.gethostname().split(".")[0],
             folder=folder,
-            controller_port=_free_port(),
-            node_port=_free_port(),
+            controller_port=free_port(),
+            node_port=free_port(),
         )
     )
     environment = {**os.environ, "SLURM_CONF": str(config)}
@@ -125,9 +127,3 @@ def ask(environment: dict[str, str], *command: str) -> str:
         [program, *command[1:]], env=environment, capture_output=True, text=True, check=False
     )
     return done.stdout.strip()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
