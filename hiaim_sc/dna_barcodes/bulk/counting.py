@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from hiaim_sc.dna_barcodes.bulk.fastq import FastqFile, pair_reads
-from hiaim_sc.dna_barcodes.bulk.matching import OUTCOMES, Matcher
+from hiaim_sc.dna_barcodes.bulk.matching import Matcher
 from hiaim_sc.dna_barcodes.bulk.molecules import Molecules, count_distinct
-from hiaim_sc.dna_barcodes.bulk.parts import N_A, N_B, SAMPLE
+from hiaim_sc.dna_barcodes.bulk.outcomes import OUTCOMES
 from hiaim_sc.dna_barcodes.bulk.plan import build_plan
 from hiaim_sc.errors import LibraryFaultError
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 COUNT_COLUMNS: Final = ("dna_barcode", "sample_tag", "n_reads", "n_distinct")
 SAMPLE_COLUMNS: Final = ("sample_tag", "n_reads", "n_reads_n12", "n_distinct", "saturation")
-_TAG_A: Final = 1
-_TAG_B: Final = 3
 
 
 @dataclass(frozen=True)
@@ -95,10 +93,9 @@ def count_screen(
     matcher, molecules = Matcher(plan), Molecules()
     n_of_outcome = np.zeros(len(OUTCOMES), dtype=np.int64)
     n_bits = 2 * (layout.n_a + layout.n_b)
-    for outcome, found in _match_files(reads, matcher, progress):
-        n_of_outcome += np.bincount(outcome, minlength=len(OUTCOMES))
-        is_counted = outcome <= 1
-        molecules.add(_number_molecules(found[is_counted], tags, layout))
+    for n_of_these, numbers in _match_files(reads, matcher, progress):
+        n_of_outcome += n_of_these
+        molecules.add(numbers)
     if not n_of_outcome.sum():
         reason = f"{reads[0].name} holds no reads"
         raise LibraryFaultError(reason)
@@ -130,16 +127,6 @@ def _match_reads(files: Sequence[FastqFile], matcher: Matcher) -> Iterator[Match
         yield matcher.match(found)
 
 
-def _number_molecules(found: np.ndarray, tags: ScreenTags, layout: ReadLayout) -> np.ndarray:
-    """Sample tag, tag A, tag B and N12 as one number; N12 from 1 on, 0 where it is not known."""
-    known = found.astype(np.int64)
-    n12 = (known[:, N_A] << 2 * layout.n_b) + known[:, N_B] + 1
-    n12[(known[:, N_A] < 0) | (known[:, N_B] < 0)] = 0
-    pair = known[:, _TAG_A] * len(tags.b.names) + known[:, _TAG_B]
-    group = known[:, SAMPLE] * (len(tags.a.names) * len(tags.b.names)) + pair
-    return (group << (2 * (layout.n_a + layout.n_b) + 1)) + n12
-
-
 def _tabulate(
     keys: np.ndarray, n_reads: np.ndarray, tags: ScreenTags, n_bits: int, options: BulkOptions
 ) -> pd.DataFrame:
@@ -150,7 +137,8 @@ def _tabulate(
         is_own[is_molecule] = count_distinct(
             groups[is_molecule], n12[is_molecule] - 1, n_reads[is_molecule], n_bits // 2
         )
-    codes, first = np.unique(groups, return_index=True)
+    first = np.flatnonzero(np.diff(groups, prepend=-1))  # they are sorted
+    codes = groups[first]
     sums = {
         name: np.add.reduceat(values.astype(np.int64), first) if len(first) else first
         for name, values in {

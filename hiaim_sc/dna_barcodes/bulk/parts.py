@@ -1,4 +1,4 @@
-"""The parts of a read, found in its packed bases (compiled).
+"""The parts of a read that is not without fault, found in its packed bases (compiled).
 
 `packed` and `unread` are as `hiaim_sc.dna_barcodes.bulk.bases.pack_reads` makes them. These kernels
 call none of another file: numba's cache sees the changes of one file only.
@@ -188,27 +188,6 @@ def _random_part(read: tuple, start: int, end: int, length: int) -> int | np.int
 
 
 @njit(cache=True)
-def _find_exactly(
-    packed: np.ndarray,
-    origin: int,
-    spans: np.ndarray,
-    keys: np.ndarray,
-    places: np.ndarray,
-    found: np.ndarray,
-) -> bool:
-    """Whether every part stands where it is expected, without fault; then `found` is filled in."""
-    for part in range(START):
-        word = _window(packed, origin + spans[part, 0], spans[part, 1])
-        if part >= N_A:
-            found[part] = np.int64(word)
-            continue
-        found[part] = _look_up(word, keys, places, part)
-        if found[part] == NONE:
-            return False
-    return True
-
-
-@njit(cache=True)
 def _find_with_faults(
     read: tuple, origin: int, plan: Plan, places: np.ndarray, found: np.ndarray
 ) -> None:
@@ -237,11 +216,12 @@ def find_parts(
     packed: np.ndarray,
     unread: np.ndarray,
     lengths: np.ndarray,
+    which: np.ndarray,
     backwards: bool,  # noqa: FBT001  compiled code takes no keywords
     plan: Plan,
     found: np.ndarray,
 ) -> None:
-    """Fill in what each read holds.
+    """Fill in what reads hold that are not without fault.
 
     A part is taken without fault at the shift closest to where it is expected, else with the fewest
     mismatches, else with one base left out or in.
@@ -250,19 +230,18 @@ def find_parts(
     ----------
     packed, unread, lengths
         The reads; reverse complements where `backwards`, whose end is then that of the whole.
+    which
+        Positions of the reads to be looked at.
     plan
         What is looked for.
     found
         (n_reads, N_FOUND) int32: position of each part's sequence, NONE or TIE; at N_A and N_B the
-        random parts as numbers, or NONE; at SAMPLE the sample tag, or UNKNOWN, and then at START
-        where primer A begins, in front of which it is to be looked for.
+        random parts as numbers, or NONE; at SAMPLE UNKNOWN, and at START where primer A begins, in
+        front of which the sample tag is to be looked for.
     """
-    spans, keys, tables = plan.spans, plan.keys, plan.places
-    whole, free = spans[N_PARTS - 1].sum(), packed.shape[1] - 1
+    whole = plan.spans[N_PARTS - 1].sum()
     places = np.empty((N_PARTS, 2), np.int64)
-    for i in range(len(lengths)):
+    for i in which:
         n = lengths[i]
         origin = n - whole if backwards else 0
-        is_whole = not unread[i, free] and origin >= 0 and origin + whole <= n
-        if not (is_whole and _find_exactly(packed[i], origin, spans, keys, tables, found[i])):
-            _find_with_faults((packed[i], unread[i], n), origin, plan, places, found[i])
+        _find_with_faults((packed[i], unread[i], n), origin, plan, places, found[i])

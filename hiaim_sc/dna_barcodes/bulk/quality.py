@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from hiaim_sc.dna_barcodes.bulk.counting import SAMPLE_COLUMNS
-from hiaim_sc.dna_barcodes.bulk.matching import OUTCOMES
+from hiaim_sc.dna_barcodes.bulk.outcomes import OUTCOMES
 from hiaim_sc.dna_barcodes.bulk.responses import BREADTH_COLUMNS, RESPONSE_COLUMNS
 from hiaim_sc.study import pool_tables
 

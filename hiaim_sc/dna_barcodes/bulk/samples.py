@@ -14,14 +14,35 @@ NONE: Final = -1
 TIE: Final = -2
 _MOST_TAGS_ALIGNED: Final = 1000
 _UNREAD: Final = np.uint8(4)
+_ALL: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @njit(cache=True)
-def _n_mismatches(bases: np.ndarray, tag: np.ndarray) -> int:
-    n = 0
-    for i in range(len(tag)):
-        n += bases[i] != tag[i]
-    return n
+def _window(packed: np.ndarray, i: int, start: int, length: int) -> np.uint64:
+    """The bases of read i from start on, 1 to 32."""
+    w, shift = start >> 5, np.uint64(2 * (start & 31))
+    found = packed[i, w] >> shift
+    if shift:
+        found |= packed[i, w + 1] << (np.uint64(64) - shift)
+    return found & (_ALL >> np.uint64(64 - 2 * length))
+
+
+@njit(cache=True)
+def _closest(found: np.uint64, words: np.ndarray, most: int) -> int:
+    """The one word with the fewest mismatches, at most so many; NONE, or TIE where two have."""
+    place, least = NONE, most + 1
+    for i in range(len(words)):
+        bits = found ^ words[i]
+        bits = (bits | (bits >> np.uint64(1))) & np.uint64(0x5555555555555555)
+        differing = 0
+        while bits and differing <= least:
+            bits &= bits - np.uint64(1)
+            differing += 1
+        if differing < least:
+            place, least = i, differing
+        elif differing == least and differing <= most:
+            place = TIE
+    return place
 
 
 @njit(cache=True)
@@ -39,31 +60,8 @@ def _align(bases: np.ndarray, tag: np.ndarray, row: np.ndarray) -> int:
 
 
 @njit(cache=True)
-def _closest(bases: np.ndarray, tags: np.ndarray) -> tuple[int, int]:
-    """The one tag with the fewest mismatches, or TIE, and its score; bases are as many."""
-    best, place = -1, NONE
-    for i in range(len(tags)):
-        score = tags.shape[1] - 2 * _n_mismatches(bases, tags[i])
-        if score > best:
-            best, place = score, i
-        elif score == best:
-            place = TIE
-    return place, best
-
-
-@njit(cache=True)
-def _choose(bases: np.ndarray, tags: np.ndarray, row: np.ndarray) -> int:
-    """The tag these bases are; else the one that aligns best, if its score is above 0.
-
-    Of bases as many as the tag's, none or one mismatch scores more than any gap.
-    """
-    is_aligned, length = len(tags) < _MOST_TAGS_ALIGNED, tags.shape[1]
-    if len(bases) == length:
-        place, best = _closest(bases, tags)
-        if best == length or (best == length - 2 and is_aligned):
-            return place
-    if not is_aligned:
-        return NONE
+def _best_aligned(bases: np.ndarray, tags: np.ndarray, row: np.ndarray) -> int:
+    """The tag that aligns best, if its score is above 0."""
     best, place = 0, NONE
     for i in range(len(tags)):
         score = _align(bases, tags[i], row)
@@ -79,7 +77,8 @@ def find_samples(
     packed: np.ndarray,
     unread: np.ndarray,
     spans: np.ndarray,
-    tags: np.ndarray,
+    words: np.ndarray,
+    length: int,
     slack: int,
 ) -> np.ndarray:
     """Position of each read's sample tag; NONE, or TIE where two align as well.
@@ -93,19 +92,29 @@ def find_samples(
     spans
         (n_reads, 2) where the bases begin and end that can be the tag; of more than the tag's
         length and `slack` the last ones.
-    tags
-        (n_tags, length) the codes of the tags' bases.
+    words, length
+        The tags, packed, and how many bases they have.
     """
     found = np.empty(len(spans), dtype=np.int32)
-    row = np.empty(tags.shape[1] + 1, dtype=np.int64)
-    bases = np.empty(tags.shape[1] + slack, dtype=np.uint8)
+    # of bases as many as the tag's, none or one mismatch scores more than any gap
+    most = 1 if len(words) < _MOST_TAGS_ALIGNED else 0
+    row = np.empty(length + 1, dtype=np.int64)
+    bases = np.empty(length + slack, dtype=np.uint8)
+    tags = np.empty((len(words), length), dtype=np.uint8)
+    for j in range(length):
+        tags[:, j] = ((words >> np.uint64(2 * j)) & np.uint64(3)).astype(np.uint8)
     for i in range(len(spans)):
         end = min(spans[i, 1], 32 * (packed.shape[1] - 1))
         start = max(spans[i, 0], end - len(bases), 0)
+        found[i] = NONE
+        if end - start == length and not _window(unread, i, start, length):
+            found[i] = _closest(_window(packed, i, start, length), words, most)
+        if found[i] != NONE or not most:
+            continue
         for at in range(start, end):
             word, shift = at // 32, np.uint64(2 * (at % 32))
             code = np.uint8(packed[i, word] >> shift & np.uint64(3))
             is_odd = unread[i, word] >> shift & np.uint64(1)
             bases[at - start] = _UNREAD if is_odd else code
-        found[i] = _choose(bases[: max(end - start, 0)], tags, row)
+        found[i] = _best_aligned(bases[: max(end - start, 0)], tags, row)
     return found
