@@ -30,7 +30,7 @@ demo: $(READY)  ## simulate a small cohort and run the whole study on it
 	@$(BIN)/hiaim-sc run $(STUDY)
 
 test: $(READY)  ## run the tests
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 check: $(READY)  ## lint, format, types, import contracts
 	@$(BIN)/ruff check .

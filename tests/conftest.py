@@ -30,17 +30,28 @@ def _missing(mark: str) -> str | None:
     return f"{', '.join(absent)} not installed" if absent else None
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The system's tests come first: they take longest."""
+    items.sort(key=lambda item: _together(item.nodeid) != "system")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Where several processes run the tests, one takes all of the system's, which share a server.
 
-    They come first: they take longest. All other tests of a file stay together.
+    All other tests of a file stay together, too.
     """
-    items.sort(key=lambda item: "system" not in item.path.relative_to(REPOSITORY).parts)
-    for item in items:
-        place = item.path.relative_to(REPOSITORY)
-        group = "system" if "system" in place.parts else str(place)
-        item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _together(nodeid)
+
+    return ByFile(config, log)
+
+
+def _together(nodeid: str) -> str:
+    return "system" if nodeid.startswith("tests/system/") else nodeid.split("::")[0]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
