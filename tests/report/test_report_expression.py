@@ -177,5 +177,4 @@ def _release(tables, figures):
         blinded=False,
         tables=tables,
         figures=figures,
-        tissues=DESIGN["tissues"],
     )

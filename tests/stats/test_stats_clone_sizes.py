@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiaim_sc.stats import cells_by_clone_size, d50, share_by_clone_frequency, top_fraction
+from hiaim_sc.stats import (
+    cells_by_clone_size,
+    d50,
+    expanded_from,
+    share_by_clone_frequency,
+    top_fraction,
+)
 
 X = (10, 5, 3, 1, 1)
 samples = st.lists(st.integers(0, 40), min_size=1, max_size=15).filter(any)
@@ -69,3 +75,8 @@ def test_impossible_input():
         top_fraction(X, 0)
     with pytest.raises(ValueError, match="x has negative"):
         d50([1, -1])
+
+
+def test_expanded_from_two_cells_and_from_more_at_depth():
+    depths = (0, 100, 999, 1001, 2000, 4000)
+    assert [expanded_from(m) for m in depths] == [2, 2, 2, 3, 5, 10]

@@ -38,16 +38,18 @@ def server(tmp_path_factory):
         os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = url
         os.environ["PREFECT_SERVER_API_AUTH_STRING"] = PASSWORD
         with local_server(tmp_path_factory.mktemp("team"), free_port()) as api:
+            # other tests have a server of their own
+            os.environ.clear()
+            os.environ.update(before)
             yield api
-    os.environ.clear()
-    os.environ.update(before)
 
 
 def test_a_run_records_every_task_run(server, simulate, hiaim, tmp_path):
     study = tmp_path / "study"
     shutil.copytree(simulate(n_patients=2, cells_per_library=60, seed=2) / "study", study)
-    hiaim.environment.update(PREFECT_API_URL=server, PREFECT_API_AUTH_STRING=PASSWORD)
-    release = hiaim.release(study, "--workers", 2)
+    ours = type(hiaim)(server)
+    ours.environment["PREFECT_API_AUTH_STRING"] = PASSWORD
+    release = ours.release(study, "--workers", 2)
     tasks = json.loads((Path(release) / "manifest.json").read_text())["tasks"]
     with httpx.Client(
         base_url=server, auth=tuple(PASSWORD.split(":")), trust_env=False, timeout=60
