@@ -34,3 +34,17 @@ def antigen_calls(inputs: Inputs) -> Payloads:
     calls = call_specificity(held, owned, clone_cells, antigens, inputs.table("hla"), options)
     quality = assess_antigens(background, held, stained, clone_cells, calls, antigens, options)
     return {"calls": calls.cells, "clone_specificity": calls.clones, "antigens_qc": quality}
+
+
+def specificity_agreement(inputs: Inputs) -> Payloads:
+    """What bulk screens and single cells say of the same antigen in the same patient."""
+    from hiaim_sc.compare import compare_specificity
+
+    table = compare_specificity(
+        inputs.one("bulk").read("bulk_responses"),
+        inputs.one("accounting").read("specificity"),
+        inputs.one("cells").read("cells"),
+        inputs.one("antigen_calls").read("antigens_qc"),
+        inputs.table("antigens"),
+    )
+    return {"specificity_agreement": table}

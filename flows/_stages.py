@@ -117,6 +117,7 @@ STAGES: dict[str, Stage] = {
     "antigen_calls": Stage(
         antigen_steps.antigen_calls, ("hiaim_sc.dna_barcodes",), ("options.dna_barcodes",)
     ),
+    "specificity_agreement": Stage(antigen_steps.specificity_agreement, ("hiaim_sc.compare",)),
     "accounting": Stage(cohort_steps.accounting, ("hiaim_sc.compare",)),
     # the comparison
     "located": Stage(comparison_steps.located, ("hiaim_sc.compare",)),

@@ -19,6 +19,7 @@ from hiaim_sc.compare.repertoire_table import tabulate_repertoires
 from hiaim_sc.compare.samples import locate_samples
 from hiaim_sc.compare.sensitivity import vary_settings
 from hiaim_sc.compare.specific_cells import locate_specific_cells
+from hiaim_sc.compare.specificity_agreement import compare_specificity
 
 __all__ = [
     "Screen",
@@ -30,6 +31,7 @@ __all__ = [
     "choose_population",
     "compare_arms",
     "compare_expression",
+    "compare_specificity",
     "count_clones",
     "count_flow",
     "count_sex_genes",

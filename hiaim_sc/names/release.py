@@ -61,6 +61,10 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
         "bulk_breadth": (
             "screen_id sample_id patient_id sample_tag n_screened n_responses breadth magnitude"
         ),
+        "specificity_agreement": (
+            "patient_id dna_barcode peptide hla n_screens bulk_response bulk_estimated_frequency "
+            "n_clones n_cells pct_of_cd8 agreement"
+        ),
         "bulk_samples_qc": (
             "screen_id sample_tag role sample_id patient_id n_reads n_reads_n12 n_distinct "
             "saturation"

@@ -198,6 +198,11 @@ def _place_views(release: ReportData) -> dict[str, list[views.View]]:
             views.view_antigens(tables["specificity"], tables["cells"]),
             _view_sticky(tables["antigens_qc"]),
             _as_it_is(tables, "bulk_responses", "Responses in bulk DNA-barcode screens."),
+            _as_it_is(
+                tables,
+                "specificity_agreement",
+                "Antigens in bulk screens and in single cells, patient by patient.",
+            ),
             _as_it_is(tables, "database_matches", "Clones found in public databases."),
         ],
         "arms": [

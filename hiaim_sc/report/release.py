@@ -45,6 +45,7 @@ _TABLE_STAGES = {
     "antigens_qc": "antigen_calls",
     "bulk_responses": "bulk",
     "bulk_breadth": "bulk",
+    "specificity_agreement": "specificity_agreement",
     "bulk_samples_qc": "bulk",
     "bulk_screens_qc": "bulk",
     "libraries_qc": "accounting",
