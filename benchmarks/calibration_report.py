@@ -24,13 +24,16 @@ def write_report(cohorts: Sequence[Cohort], levels: str, path: Path) -> None:
         "# Calibration: what the pipeline makes of planted truth",
         "",
         fill(
-            f"Made by `make calibrate`. {_size(planted)} with a planted expansion and "
-            f"{_size(null)} under the null, each through all stages; below them the level, "
-            "coverage and power of each test by itself. "
-            "The power of the clonal endpoints stands in "
-            "[decision 14](decisions/0014-primary-clonal-endpoint.md).",
+            "Made by `make calibrate`; `python -m benchmarks.calibrate --only cohorts --resume` "
+            "goes on where it was. Cohorts of the simulator go through all stages; below them stand the "
+            "level, coverage and power of each test by itself. The power of the clonal endpoints "
+            "stands in [decision 14](decisions/0014-primary-clonal-endpoint.md).",
             width=120,
         ),
+        "",
+        "| cohorts | number | patients | cells per library | clonal endpoints from | commit |",
+        "|---|---|---|---|---|---|",
+        *_size_rows(cohorts),
         "",
         "| what | wanted | found |",
         "|---|---|---|",
@@ -63,15 +66,13 @@ def write_report(cohorts: Sequence[Cohort], levels: str, path: Path) -> None:
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
-def _size(cohorts: Sequence[Cohort]) -> str:
-    """So many cohorts, of so many patients and cells per library."""
-    sizes = Counter((c.patients, c.cells, c.min_depth, c.commit) for c in cohorts)
-    kinds = [
-        f"{number} of {patients} patients and {cells:,} cells per library, clonal endpoints from "
-        f"{depth} cells (commit {commit})"
-        for (patients, cells, depth, commit), number in sorted(sizes.items())
+def _size_rows(cohorts: Sequence[Cohort]) -> list[str]:
+    sizes = Counter((not c.planted, c.patients, c.cells, c.min_depth, c.commit) for c in cohorts)
+    return [
+        f"| {'null' if null else 'planted'} | {number} | {patients} | {cells:,} | {depth} cells | "
+        f"{commit} |"
+        for (null, patients, cells, depth, commit), number in sorted(sizes.items())
     ]
-    return f"{len(cohorts)} cohorts ({'; '.join(kinds)})"
 
 
 def _rows(planted: Sequence[Cohort], null: Sequence[Cohort]) -> list[str]:

@@ -60,10 +60,13 @@ class Cluster(NamedTuple):
         line = next(line for line in out.splitlines() if line.startswith("release: "))
         return Path(line.removeprefix("release: ").strip())
 
-    def jobs(self, name: str) -> list[str]:
-        """Ids of the running jobs of this name."""
+    def at_work(self, name: str) -> list[str]:
+        """Ids of the running jobs of this name whose worker has reported to the scheduler."""
         words = ("squeue", "-h", "-t", "R", "-n", name, "-o", "%i")
-        return ask(self.environment, *words).split()
+        running = ask(self.environment, *words).split()
+        logs = {job: self.profile.parent / "logs" / f"{name}-{job}.err" for job in running}
+        told = {job: log.read_text() if log.exists() else "" for job, log in logs.items()}
+        return [job for job in running if "Registered to" in told[job]]
 
 
 @pytest.fixture
@@ -115,12 +118,12 @@ def test_lost_jobs_and_workers_cost_only_what_they_had_in_hand(
     study = tmp_path / "study"
     shutil.copytree(small, study)
     run = cluster.start(study)
-    wait_until(lambda: len(stored(study)) >= 4 and cluster.jobs("hiaim-library"))
+    wait_until(lambda: len(stored(study)) >= 4 and cluster.at_work("hiaim-library"))
     before = stored(study)
-    cancelled = cluster.jobs("hiaim-library")[0]
+    cancelled = cluster.at_work("hiaim-library")[0]
     ask(cluster.environment, "scancel", cancelled)
-    wait_until(lambda: cluster.jobs("hiaim-cohort"))
-    killed = kill_worker(cluster.jobs("hiaim-cohort")[0])
+    wait_until(lambda: cluster.at_work("hiaim-cohort"))
+    killed = kill_worker(cluster.at_work("hiaim-cohort")[0])
     release = cluster.release(run)
     assert killed
     assert tables_of(release) == tables_of(by_processes)
