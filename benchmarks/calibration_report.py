@@ -25,8 +25,8 @@ def write_report(cohorts: Sequence[Cohort], levels: str, path: Path) -> None:
         "",
         fill(
             "Made by `make calibrate`; `python -m benchmarks.calibrate --only cohorts --resume` "
-            "goes on where it was. Cohorts of the simulator go through all stages; below them stand the "
-            "level, coverage and power of each test by itself. The power of the clonal endpoints "
+            "goes on where it was. Cohorts of the simulator go through all stages; below them "
+            "stand the level, coverage and power of each test by itself. That of the clonal endpoints "
             "stands in [decision 14](decisions/0014-primary-clonal-endpoint.md).",
             width=120,
         ),
