@@ -26,7 +26,7 @@ def write_report(cohorts: Sequence[Cohort], levels: str, path: Path) -> None:
         fill(
             "Made by `make calibrate`; `python -m benchmarks.calibrate --only cohorts --resume` "
             "goes on where it was. Cohorts of the simulator go through all stages; below them "
-            "stand the level, coverage and power of each test by itself. That of the clonal endpoints "
+            "stand level, coverage and power of each test by itself. Power of the clonal endpoints "
             "stands in [decision 14](decisions/0014-primary-clonal-endpoint.md).",
             width=120,
         ),
