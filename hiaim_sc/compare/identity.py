@@ -1,4 +1,4 @@
-"""Is each sample of the patient it is said to be of? Receptors, sex genes, and joining barcodes."""
+"""Is each sample of the patient it is said to be of? By receptors, sex genes and join rate."""
 
 from __future__ import annotations
 

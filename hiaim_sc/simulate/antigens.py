@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 _STICKY_FOLD = 10.0
 _SIGNAL_DISPERSION = 0.5
-# Together they give each barcode's background the dispersion (1 + 0.6)(1 + 0.25) - 1 = 1; most of
-# it is the cell's, so that a cell that stains with one multimer stains with all, controls too.
+# Together they give the background of each dna_barcode the dispersion (1 + 0.6)(1 + 0.25) - 1 = 1;
+# most of it is the cell's, so that a cell that stains with one multimer stains with all, controls
+# too.
 _CELL_DISPERSION, _BACKGROUND_DISPERSION = 0.6, 0.25
 
 
@@ -42,7 +43,7 @@ def draw_antigen_counts(
 ) -> sparse.csr_matrix:
     """Counts of each DNA barcode in each cell, cells x antigens, int32.
 
-    Overdispersed background in every cell, correlated over barcodes and ten-fold in sticky cells,
+    Overdispersed background in every cell, correlated over antigens and ten-fold in sticky cells,
     and on top a negative binomial signal where the cell's clone recognises the antigen.
 
     Parameters

@@ -108,10 +108,10 @@ def _draw_molecules(design: ScreenDesign, rng: np.random.Generator) -> pd.DataFr
     """`sample a b n_a n_b`, a row per molecule, as positions and numbers."""
     means = design.molecules[list(design.sample_tags)].to_numpy(dtype=float)
     n = rng.poisson(means)
-    barcode, sample = np.nonzero(n)
+    dna_barcode, sample = np.nonzero(n)
     tag_a, tag_b = _split_names(design)
-    times = n[barcode, sample]
-    table = pd.DataFrame({"sample": sample, "a": tag_a[barcode], "b": tag_b[barcode]})
+    times = n[dna_barcode, sample]
+    table = pd.DataFrame({"sample": sample, "a": tag_a[dna_barcode], "b": tag_b[dna_barcode]})
     table = table.loc[table.index.repeat(times)].reset_index(drop=True)
     for name, length in (("n_a", design.layout.n_a), ("n_b", design.layout.n_b)):
         table[name] = rng.integers(4**length, size=len(table))
