@@ -9,7 +9,7 @@ from hiaim_sc.dna_barcodes.bulk import (
     estimate_frequency,
     least_detectable_fold,
 )
-from hiaim_sc.dna_barcodes.clones import CLONE_LABELS, majority_p_value
+from hiaim_sc.dna_barcodes.clones import majority_p_value
 from hiaim_sc.dna_barcodes.hashsolo import hashsolo_probabilities
 from hiaim_sc.dna_barcodes.hashtags import CELL_SAMPLE_COLUMNS, assign_samples
 from hiaim_sc.dna_barcodes.itrap import choose_thresholds, expect_antigens, signed_rank_p_value
@@ -34,7 +34,6 @@ __all__ = [
     "ANTIGENS_QC_COLUMNS",
     "BACKGROUND_COLUMNS",
     "CELL_SAMPLE_COLUMNS",
-    "CLONE_LABELS",
     "CLONE_SPECIFICITY_COLUMNS",
     "COUNT_COLUMNS",
     "HELD_COLUMNS",

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from hiaim_sc.config import DnaBarcodeOptions
 
-CLONE_LABELS: Final = ("specific", "discordant", "background", "hla_mismatch", "single_cell")
 CLONE_TEST_COLUMNS: Final = (
     "patient_id",
     "clone_key",
