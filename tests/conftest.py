@@ -15,6 +15,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+_ONE_STUDY = "tests/system/one_study/"
+
 # mark -> what must be on the machine
 _NEEDS = {
     "slurm": ("slurmctld", "slurmd", "munged"),
@@ -32,12 +34,12 @@ def _missing(mark: str) -> str | None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The system's tests come first: they take longest."""
-    items.sort(key=lambda item: _together(item.nodeid) != "system")
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/system/"))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Where several processes run the tests, one takes all of the system's, which share a server.
+    """Where several processes run the tests, one takes all that look at the study run once.
 
     All other tests of a file stay together, too.
     """
@@ -51,7 +53,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 
 def _together(nodeid: str) -> str:
-    return "system" if nodeid.startswith("tests/system/") else nodeid.split("::")[0]
+    file = nodeid.split("::")[0]
+    return str(Path(file).parent) if file.startswith(_ONE_STUDY) else file
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
