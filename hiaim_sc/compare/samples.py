@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 type Row = dict[str, Any]
 
 PLACE = ["patient_id", "tissue", "visit", "session_phase"]
+_DAYS = ["days_from_plan", "days_since_infusion"]
 
 
 def locate_samples(
@@ -25,7 +26,7 @@ def locate_samples(
     ----------
     expected
         ``patient_id visit tissue session_phase sample_id status``, and of the blood count
-        ``wbc_1e9_per_l lymphocyte_pct``.
+        ``wbc_1e9_per_l lymphocyte_pct``; ``days_from_plan days_since_infusion`` are carried along.
     library_states
         ``library_id sample_id state``.
     identity
@@ -33,10 +34,11 @@ def locate_samples(
 
     Returns
     -------
-    ``patient_id tissue visit session_phase sample_id reason_missing lymphocytes_1e9_per_l``;
-    the last is missing without a blood count. The reason is empty where the sample's cells may be
-    counted. In this order: the sample's status, ``not_yet_sequenced`` without a delivered library,
-    ``failed_qc`` where all are quarantined, ``swap_unresolved`` after a failed identity check.
+    ``patient_id tissue visit session_phase sample_id reason_missing lymphocytes_1e9_per_l
+    days_from_plan days_since_infusion``; the numbers are missing where the tables do not say. The
+    reason is empty where the sample's cells may be counted. In this order: the sample's status,
+    ``not_yet_sequenced`` without a delivered library, ``failed_qc`` where all are quarantined,
+    ``swap_unresolved`` after a failed identity check.
     """
     states = library_states.dropna(subset="sample_id").groupby("sample_id")["state"].agg(set)
     is_fail = (identity["verdict"] == "fail") & identity["check"].isin(["swap", "sex"])
@@ -49,6 +51,7 @@ def locate_samples(
     return expected[[*PLACE, "sample_id"]].assign(
         reason_missing=pd.Series(reasons, dtype="str"),
         lymphocytes_1e9_per_l=counted["wbc_1e9_per_l"] * counted["lymphocyte_pct"] / 100,
+        **expected.reindex(columns=_DAYS).astype(float),
     )
 
 

@@ -52,6 +52,15 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "startrac": STARTRAC,
     "pmhc": ("pmhc_breadth", "pmhc_mag"),
     "reactive_clones": ("blood_ptr_frac",),
+    # not biology: what else may differ between arms
+    "nuisances": (
+        "cells_kept",
+        "median_counts",
+        "tcr_capture",
+        "clone_depth",
+        "days_from_plan",
+        "days_since_infusion",
+    ),
 }
 # Every endpoint from sequencing; measurements are `<assay>:<analyte>`.
 ENDPOINTS: Final = frozenset(name for family in FAMILIES.values() for name in family)

@@ -39,6 +39,12 @@ ENDPOINT_LABELS: Final = {
     "blood_ptr_frac": "CD8 T cells in putative tumour-reactive clones",
     "pmhc_breadth": "antigens recognised, of those screened",
     "pmhc_mag": "T cells that recognise an antigen",
+    "cells_kept": "cells that pass quality control",
+    "median_counts": "median UMIs of a cell",
+    "tcr_capture": "CD4 and CD8 T cells with both chains of a receptor",
+    "clone_depth": "T cells with a clone",
+    "days_from_plan": "days from the planned to the actual day",
+    "days_since_infusion": "days since the last infusion",
 }
 _CELL_TYPE_LABELS: Final = {
     "gd": "gamma delta T cells",
@@ -67,6 +73,7 @@ SHARE_ENDPOINTS: Final = frozenset(
         "blood_ptr_frac",
         "pmhc_breadth",
         "pmhc_mag",
+        "tcr_capture",
         *(f"comp_{name}" for names in COMPOSITION.values() for name in names),
     )
 )

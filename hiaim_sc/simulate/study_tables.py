@@ -25,6 +25,7 @@ CONTIGS = "filtered_contig_annotations.csv"
 CHEMISTRY = "Single Cell V(D)J (R2-only)"
 _CYTOMETRY_ERROR = 0.1  # log-SD of the cytometer's NK share
 _VO2MAX_MEAN, _VO2MAX_SPREAD, _VO2MAX_ERROR = 20.0, 4.0, 1.0
+_MOST_DAYS_OFF = 3
 _WBC, _LYMPHOCYTES = (6.5, 1.2), (25.0, 6.0)
 _NO_ROW = ""
 
@@ -114,8 +115,16 @@ def _library_row(
     }
 
 
+def _day_of(settings: SimulationSettings, sample: Sample) -> int:
+    """The planned day, kept within a few days; patients are enrolled on the day of the first."""
+    planned = settings.visits[sample.visit]
+    rng = generator(settings.seed, "day", *sample.key)
+    late = int(rng.integers(-_MOST_DAYS_OFF, _MOST_DAYS_OFF, endpoint=True))
+    return planned + late if planned else planned
+
+
 def _sample_row(settings: SimulationSettings, sample: Sample) -> dict[str, object]:
-    day = sample.patient.enrolled_on + timedelta(days=settings.visits[sample.visit])
+    day = sample.patient.enrolled_on + timedelta(days=_day_of(settings, sample))
     is_collected = sample.status == "collected"
     row: dict[str, object] = {
         "sample_id": sample.sample_id,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hiaim_sc.study.library_files import LetIn
 
 _PLACE = ["patient_id", "visit", "tissue", "session_phase"]
+_DAYS = ["days_from_plan", "days_since_infusion"]
 _BLOOD_COUNT = ["wbc_1e9_per_l", "lymphocyte_pct"]
 _NO_ROW = "no row in samples.tsv"
 
@@ -155,9 +156,9 @@ class Study:
         Returns
         -------
         `patient_id visit tissue session_phase sample_id status reason wbc_1e9_per_l
-        lymphocyte_pct`, a row per specimen, sorted by patient, visit in the order of the design,
-        tissue, phase. Without a row in samples.tsv the `status` is not_collected and `sample_id`
-        missing.
+        lymphocyte_pct days_from_plan days_since_infusion`, a row per specimen, sorted by patient,
+        visit in the order of the design, tissue, phase. Without a row in samples.tsv the `status`
+        is not_collected and `sample_id` missing.
         """
         design = self.config.design
         planned = pd.MultiIndex.from_product(
@@ -165,7 +166,7 @@ class Study:
             names=_PLACE,
         ).to_frame(index=False)
         table = planned.merge(
-            self.samples[[*_PLACE, "sample_id", "status", "reason", *_BLOOD_COUNT]],
+            self._with_days()[[*_PLACE, "sample_id", "status", "reason", *_BLOOD_COUNT, *_DAYS]],
             on=_PLACE,
             how="outer",
         )
@@ -177,6 +178,21 @@ class Study:
             _PLACE,
             key=lambda column: column.map(order) if column.name == "visit" else column,
             ignore_index=True,
+        )
+
+    def _with_days(self) -> pd.DataFrame:
+        """The samples, with the days from the planned day and from the last infusion."""
+        taken = pd.to_datetime(self.samples["collected_on"])
+        enrolled = self.participants.set_index("patient_id").get("enrolled_on")
+        planned = self.samples["visit"].map(self.config.design.visits)
+        since_enrolment = (
+            np.nan
+            if enrolled is None
+            else (taken - pd.to_datetime(self.samples["patient_id"].map(enrolled))).dt.days
+        )
+        since_infusion = taken - pd.to_datetime(self.samples["last_infusion_on"])
+        return self.samples.assign(
+            days_from_plan=since_enrolment - planned, days_since_infusion=since_infusion.dt.days
         )
 
     def library_states(self, quarantined: Mapping[str, str] | None = None) -> pd.DataFrame:

@@ -61,6 +61,7 @@ def build_expected(rows: Sequence[tuple[str, ...]]) -> pd.DataFrame:
         f"{p}-{v}-{t}-{f}" for p, v, t, _, f in table[columns].itertuples(index=False, name=None)
     ]
     counted = {"wbc_1e9_per_l": 6.0, "lymphocyte_pct": 30.0}
+    counted |= {"days_from_plan": 1.0, "days_since_infusion": 14.0}
     return table.assign(sample_id=pd.Series(names, dtype="str"), reason=None, **counted)
 
 

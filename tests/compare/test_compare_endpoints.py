@@ -12,7 +12,7 @@ from scipy.stats import hypergeom
 from hiaim_sc.compare import locate_samples, measure_endpoints
 from hiaim_sc.compare.endpoints import WITH_BLOOD, WITH_TUMOUR
 from hiaim_sc.config import CompareOptions, Design
-from hiaim_sc.names import COMPOSITION, REASONS_MISSING, RELEASE_TABLES, STARTRAC
+from hiaim_sc.names import COMPOSITION, FAMILIES, REASONS_MISSING, RELEASE_TABLES, STARTRAC
 
 DESIGN = Design(
     arms=("control", "exercise"), visits={"baseline": 0, "week6": 42}, tissues=("blood", "tumor")
@@ -318,6 +318,7 @@ def test_every_expected_sample_has_a_value_or_one_reason(study, make_cells, fate
         **dict.fromkeys(("blood_tumour_dual", "share_bt", "overlap_bt", "ctm_frac"), 4),
         "novel_tum": 2,
         **dict.fromkeys(STARTRAC, 4),
+        **dict.fromkeys(FAMILIES["nuisances"], 8),
     }
     has_value = table["value"].notna()
     assert (table["value_analysed"].notna() == has_value).all()
@@ -354,11 +355,11 @@ def test_invariant_t_cells_are_no_clones(study):
     assert value(measure((cells, *rest)), "nexp_m", "P1-baseline-blood-rest")["n_cells"] == 40
 
 
-def test_tissues_of_another_design_have_the_clonal_endpoints_only(study, make_cells):
+def test_tissues_of_another_design_have_the_endpoints_of_any_tissue(study, make_cells):
     design = Design(arms=("a", "b"), visits={"icu": 0}, tissues=("lung",))
     cells = {"s": make_cells("L", "P1-icu-lung-rest", TUMOUR, CLONES)}
     table = measure(study([("P1", "icu", "lung")], cells=cells), design=design)
-    assert set(table["endpoint"]) == set(EXPANSION)
+    assert set(table["endpoint"]) == {*EXPANSION, *FAMILIES["nuisances"]}
     assert table["value"].notna().all()
 
 

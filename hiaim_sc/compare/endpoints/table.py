@@ -10,6 +10,7 @@ from hiaim_sc.compare.endpoints.catalogue import measure_clonal
 from hiaim_sc.compare.endpoints.composition import measure_composition
 from hiaim_sc.compare.endpoints.measurements import measure_analytes
 from hiaim_sc.compare.endpoints.mobilisation import measure_mobilisation
+from hiaim_sc.compare.endpoints.nuisances import measure_nuisances
 from hiaim_sc.compare.endpoints.pmhc import Screen, measure_pmhc
 from hiaim_sc.compare.endpoints.reactive import measure_reactive
 from hiaim_sc.compare.endpoints.repertoires import gather_repertoires
@@ -57,7 +58,11 @@ def measure_endpoints(
     what the endpoint is made from: lymphocytes, cells, or T cells with a clone.
     """
     repertoires = gather_repertoires(located, cells, design, options)
-    rows = [*measure_composition(located, cells, options), *measure_clonal(repertoires)]
+    rows = [
+        *measure_composition(located, cells, options),
+        *measure_clonal(repertoires),
+        *measure_nuisances(repertoires, cells),
+    ]
     if repertoires.population == "CD8":
         typed = gather_repertoires(located, cells, design, options, population="typed T")
         rows += measure_startrac(typed, cells)
