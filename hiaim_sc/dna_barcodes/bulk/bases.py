@@ -12,6 +12,8 @@ from typing import Final
 import numpy as np
 from numba import njit
 
+from hiaim_sc.dna_barcodes.bulk.compiled import kernel
+
 _ALL: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
@@ -51,7 +53,7 @@ def pack_reads(
         unread[i, n_words] = not is_read
 
 
-@njit(cache=True)
+@kernel
 def _pack(text: np.ndarray, start: int, n: int, packed: np.ndarray, unread: np.ndarray) -> bool:
     """Pack n bases, eight at a time; whether all of them were read. Lower case counts as upper."""
     eights = text[start : start + 8 * ((n + 7) // 8)].view(np.uint64)
@@ -74,7 +76,7 @@ def _pack(text: np.ndarray, start: int, n: int, packed: np.ndarray, unread: np.n
     return not odd
 
 
-@njit(cache=True)
+@kernel
 def _find_odd(eight: np.uint64) -> np.uint64:
     """Not 0 in each byte that is none of A, C, G, T: it differs from the letter of its two bits."""
     ones = np.uint64(0x0101010101010101)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numba import njit
 
+from hiaim_sc.dna_barcodes.bulk.compiled import kernel
+
 if TYPE_CHECKING:
     from hiaim_sc.dna_barcodes.bulk.plan import Plan
 
@@ -21,7 +23,7 @@ _NONE: Final = -1
 _ALL: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-@njit(cache=True)
+@kernel
 def _window(packed: np.ndarray, i: int, start: int, length: int) -> np.uint64:
     """The bases of read i from start on, 1 to 32."""
     w, shift = start >> 5, np.uint64(2 * (start & 31))
@@ -31,7 +33,7 @@ def _window(packed: np.ndarray, i: int, start: int, length: int) -> np.uint64:
     return found & (_ALL >> np.uint64(64 - 2 * length))
 
 
-@njit(cache=True)
+@kernel
 def _look_up(word: np.uint64, keys: np.ndarray, places: np.ndarray, part: int) -> int:
     """As the table was filled by `hiaim_sc.dna_barcodes.bulk.parts.fill_table`."""
     n_slots = keys.shape[1]

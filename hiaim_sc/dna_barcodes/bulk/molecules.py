@@ -7,6 +7,8 @@ from typing import Final
 import numpy as np
 from numba import njit
 
+from hiaim_sc.dna_barcodes.bulk.compiled import kernel
+
 _LEAST_WAITING: Final = 1 << 20
 
 
@@ -86,7 +88,7 @@ def count_distinct(
     return _take_in(order, bounds, n12, n_reads, n_bases)
 
 
-@njit(cache=True)
+@kernel
 def _find(values: np.ndarray, first: int, last: int, value: int) -> int:
     """Position of a value among ascending ones from first to before last; -1 where it is not."""
     end = last

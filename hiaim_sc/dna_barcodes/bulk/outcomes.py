@@ -7,6 +7,8 @@ from typing import Final
 import numpy as np
 from numba import njit
 
+from hiaim_sc.dna_barcodes.bulk.compiled import kernel
+
 # Every read has one of these outcomes: the first that holds, from `too_short` on.
 OUTCOMES: Final = {
     "counted": "sample tag and both epitope tags are known, and so is the molecule (N12)",
@@ -43,13 +45,13 @@ def has_constants(found: np.ndarray) -> np.ndarray:
     return has
 
 
-@njit(cache=True)
+@kernel
 def _missing(place: int, outcome: int) -> int:
     """What is said of a tag that is not found, or of one that is a tie."""
     return outcome if place == _NONE else outcome + 1
 
 
-@njit(cache=True)
+@kernel
 def _classify(found: np.ndarray, i: int) -> int:
     tag_a, tag_b, sample = found[i, 1], found[i, 3], found[i, 5]
     if tag_a < 0:

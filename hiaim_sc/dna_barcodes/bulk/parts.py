@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numba import njit
 
+from hiaim_sc.dna_barcodes.bulk.compiled import kernel
+
 if TYPE_CHECKING:
     from hiaim_sc.dna_barcodes.bulk.plan import Plan
 
@@ -29,13 +31,13 @@ _LOW: Final = np.uint64(0x5555555555555555)
 _ALL: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-@njit(cache=True)
+@kernel
 def _slot(word: np.uint64, n_slots: int) -> np.int64:
     mixed = word * np.uint64(0x9E3779B97F4A7C15)
     return np.int64((mixed >> np.uint64(32)) & np.uint64(n_slots - 1))
 
 
-@njit(cache=True)
+@kernel
 def fill_table(words: np.ndarray, keys: np.ndarray, places: np.ndarray) -> None:
     """Put words and their positions into an empty hash table whose size is a power of two."""
     for i in range(len(words)):
@@ -45,7 +47,7 @@ def fill_table(words: np.ndarray, keys: np.ndarray, places: np.ndarray) -> None:
         keys[slot], places[slot] = words[i], i
 
 
-@njit(cache=True)
+@kernel
 def _look_up(word: np.uint64, keys: np.ndarray, places: np.ndarray, part: int) -> int:
     n_slots = keys.shape[1]
     slot = _slot(word, n_slots)
@@ -56,7 +58,7 @@ def _look_up(word: np.uint64, keys: np.ndarray, places: np.ndarray, part: int) -
     return NONE
 
 
-@njit(cache=True)
+@kernel
 def _window(packed: np.ndarray, start: int, length: int) -> np.uint64:
     """The bases from start on, 1 to 32."""
     w, shift = start >> 5, np.uint64(2 * (start & 31))
@@ -66,14 +68,14 @@ def _window(packed: np.ndarray, start: int, length: int) -> np.uint64:
     return found & (_ALL >> np.uint64(64 - 2 * length))
 
 
-@njit(cache=True)
+@kernel
 def _differences(one: np.uint64, other: np.uint64) -> np.uint64:
     """The lower bit of each base that differs."""
     bits = one ^ other
     return (bits | (bits >> np.uint64(1))) & _LOW
 
 
-@njit(cache=True)
+@kernel
 def _count(bits: np.uint64) -> np.int64:
     """How many bits are set; in this form the compiler makes one instruction of it."""
     bits = bits - ((bits >> np.uint64(1)) & _LOW)
@@ -83,7 +85,7 @@ def _count(bits: np.uint64) -> np.int64:
     return np.int64((bits * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@njit(cache=True)
+@kernel
 def _closest(found: np.uint64, unread: np.uint64, words: np.ndarray, most: int) -> int:
     """The one word with the fewest mismatches, at most so many; NONE, or TIE where two have."""
     place = NONE
@@ -97,7 +99,7 @@ def _closest(found: np.uint64, unread: np.uint64, words: np.ndarray, most: int) 
     return place
 
 
-@njit(cache=True)
+@kernel
 def _gapped(front: np.uint64, back: np.uint64, words: np.ndarray, length: int, least: int) -> int:
     """The one word whose first bases are those of `front` and whose last are those of `back`.
 
@@ -122,13 +124,13 @@ def _gapped(front: np.uint64, back: np.uint64, words: np.ndarray, length: int, l
     return place
 
 
-@njit(cache=True)
+@kernel
 def _shift(step: int) -> int:
     """0, 1, -1, 2, -2, ..."""
     return (step + 1) // 2 if step % 2 else -(step // 2)
 
 
-@njit(cache=True)
+@kernel
 def _locate_exactly(
     read: tuple, expected: int, length: int, max_shift: int, tables: tuple, part: int
 ) -> tuple[int, int]:
@@ -143,7 +145,7 @@ def _locate_exactly(
     return NONE, expected
 
 
-@njit(cache=True)
+@kernel
 def _locate_closest(
     read: tuple, expected: int, length: int, limits: np.ndarray, words: np.ndarray
 ) -> tuple[int, int]:
@@ -159,7 +161,7 @@ def _locate_closest(
     return NONE, expected
 
 
-@njit(cache=True)
+@kernel
 def _locate_gapped(
     read: tuple, expected: int, length: int, max_shift: int, words: np.ndarray
 ) -> tuple[int, int, int]:
@@ -179,7 +181,7 @@ def _locate_gapped(
     return NONE, expected, expected + length
 
 
-@njit(cache=True)
+@kernel
 def _random_part(read: tuple, start: int, end: int, length: int) -> int | np.int64:
     """The bases of a random part as a number; NONE where they are too many, too few or unread."""
     if end - start != length or start < 0 or end > read[2] or _window(read[1], start, length):
@@ -187,7 +189,7 @@ def _random_part(read: tuple, start: int, end: int, length: int) -> int | np.int
     return np.int64(_window(read[0], start, length))
 
 
-@njit(cache=True)
+@kernel
 def _find_with_faults(
     read: tuple, origin: int, plan: Plan, places: np.ndarray, found: np.ndarray
 ) -> None:

@@ -7,6 +7,8 @@ from typing import Final
 import numpy as np
 from numba import njit
 
+from hiaim_sc.dna_barcodes.bulk.compiled import kernel
+
 NEWLINE: Final = 10
 _RETURN: Final = 13
 _AT: Final = 64
@@ -21,7 +23,7 @@ RECORD_FAULTS: Final = {
 }
 
 
-@njit(cache=True)
+@kernel
 def _find_newline(text: np.ndarray, start: int, end: int, guess: int) -> int:
     """Position of the next newline, or `end`; it is looked for at start + guess first."""
     at = start + guess
@@ -37,7 +39,7 @@ def _find_newline(text: np.ndarray, start: int, end: int, guess: int) -> int:
     return end
 
 
-@njit(cache=True)
+@kernel
 def _length(text: np.ndarray, start: int, newline: int) -> int:
     """Length of a line that ends in LF or CR LF."""
     if newline > start and text[newline - 1] == _RETURN:
@@ -45,7 +47,7 @@ def _length(text: np.ndarray, start: int, newline: int) -> int:
     return newline - start
 
 
-@njit(cache=True)
+@kernel
 def _find_lines(
     text: np.ndarray, start: int, end: int, ends: np.ndarray, guesses: np.ndarray
 ) -> bool:
@@ -60,7 +62,7 @@ def _find_lines(
     return True
 
 
-@njit(cache=True)
+@kernel
 def _find_fault(text: np.ndarray, start: int, ends: np.ndarray) -> int:
     if text[start] != _AT:
         return 1
@@ -107,7 +109,7 @@ def split_records(text: np.ndarray, n_filled: int, spans: np.ndarray) -> tuple[i
     return n, at, 0
 
 
-@njit(cache=True)
+@kernel
 def find_unpaired(
     text_1: np.ndarray, spans_1: np.ndarray, text_2: np.ndarray, spans_2: np.ndarray
 ) -> int:
@@ -122,7 +124,7 @@ def find_unpaired(
     return -1
 
 
-@njit(cache=True)
+@kernel
 def _name_length(text: np.ndarray, start: int, length: int) -> int:
     for j in range(length):
         if text[start + j] == 32 or text[start + j] == 9:

@@ -10,6 +10,8 @@ from typing import Final
 import numpy as np
 from numba import njit
 
+from hiaim_sc.dna_barcodes.bulk.compiled import kernel
+
 NONE: Final = -1
 TIE: Final = -2
 _MOST_TAGS_ALIGNED: Final = 1000
@@ -17,7 +19,7 @@ _UNREAD: Final = np.uint8(4)
 _ALL: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-@njit(cache=True)
+@kernel
 def _window(packed: np.ndarray, i: int, start: int, length: int) -> np.uint64:
     """The bases of read i from start on, 1 to 32."""
     w, shift = start >> 5, np.uint64(2 * (start & 31))
@@ -27,7 +29,7 @@ def _window(packed: np.ndarray, i: int, start: int, length: int) -> np.uint64:
     return found & (_ALL >> np.uint64(64 - 2 * length))
 
 
-@njit(cache=True)
+@kernel
 def _closest(found: np.uint64, words: np.ndarray, most: int) -> int:
     """The one word with the fewest mismatches, at most so many; NONE, or TIE where two have."""
     place, least = NONE, most + 1
@@ -45,7 +47,7 @@ def _closest(found: np.uint64, words: np.ndarray, most: int) -> int:
     return place
 
 
-@njit(cache=True)
+@kernel
 def _align(bases: np.ndarray, tag: np.ndarray, row: np.ndarray) -> int:
     """Score of the best global alignment: match 1, mismatch -1, gap -1 a base."""
     for j in range(len(row)):
@@ -59,7 +61,7 @@ def _align(bases: np.ndarray, tag: np.ndarray, row: np.ndarray) -> int:
     return row[-1]
 
 
-@njit(cache=True)
+@kernel
 def _best_aligned(bases: np.ndarray, tags: np.ndarray, row: np.ndarray) -> int:
     """The tag that aligns best, if its score is above 0."""
     best, place = 0, NONE
