@@ -9,9 +9,15 @@ import re
 from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
+
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import Artifact
 
 _TABLES = {
     "libraries-qc": ("libraries_qc", "Quality of each library"),
@@ -60,6 +66,30 @@ def show_release(study: str, release: Path) -> None:
         f"# Release {release.name}\n\n{mark}The report: `{release / 'report.html'}`",
         key=artifact_key(study, "release"),
     )
+
+
+def remove_artifacts(study: str, releases: Collection[str]) -> int:
+    """Have the configured Prefect server forget what it shows of these releases; how many."""
+    with get_client(sync_client=True) as client:
+        runs = {
+            shown.flow_run_id
+            for shown in _read(client, {"key": {"any_": [artifact_key(study, "release")]}})
+            if str(shown.data).partition("\n")[0].removeprefix("# Release ") in releases
+        }
+        found = [
+            shown for run in runs for shown in _read(client, {"flow_run_id": {"any_": [str(run)]}})
+        ]
+        for shown in found:
+            client.delete_artifact(shown.id)
+    return len(found)
+
+
+def _read(client: SyncPrefectClient, wanted: dict[str, dict[str, list[str]]]) -> list[Artifact]:
+    found: list[Artifact] = []
+    only = ArtifactFilter.model_validate(wanted)
+    while page := client.read_artifacts(artifact_filter=only, limit=50, offset=len(found)):
+        found += page
+    return found
 
 
 def artifact_key(study: str, name: str) -> str:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows._cli_options import ResultsOption, StoreOption, StudyFolder, faults_reported
+from flows._cli_purge import purge
 from flows._cli_screens import count_dna_barcodes
 from hiaim_sc.errors import Fault, UserInputError
 
@@ -186,5 +187,6 @@ _COMMANDS = (
     ui,
     diff,
     gc,
+    purge,
     count_dna_barcodes,
 )

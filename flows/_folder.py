@@ -10,7 +10,13 @@ from flows._run import StudyRun
 from flows.process_library import reader_fault
 from hiaim_sc.errors import Fault, UserInputError
 from hiaim_sc.study import read_study
-from hiaim_sc.study.arrivals import Registry, hold_against, let_library_in
+from hiaim_sc.study.arrivals import (
+    Registry,
+    hold_against,
+    hold_copies,
+    leave_out,
+    let_library_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +35,8 @@ def registry_of(store: Store) -> Registry:
 def open_study(folder: Path, store: Store, *, automatic: bool = False) -> Study:
     """The study, with each library in the state that the registry of arrivals knows.
 
+    What is of purged patients is left out.
+
     Parameters
     ----------
     automatic
@@ -42,9 +50,12 @@ def open_study(folder: Path, store: Store, *, automatic: bool = False) -> Study:
         there of those that were taken in.
     """
     standing = registry_of(store).read()
-    study = read_study(folder, may_be_gone=standing.entries.keys())
+    purged = standing.purged
+    may_be_gone = standing.entries.keys() | {n for p in purged.values() for n in p.libraries}
+    study = leave_out(read_study(folder, may_be_gone=may_be_gone), purged)
     is_moving = _younger_than(study.config.options.arrivals.still_seconds) if automatic else None
     found = hold_against(study, standing, store.digests.of, is_moving=is_moving)
+    found = hold_copies(found, purged.values(), store.digests.of)
     taken_in = {e.library_id for e in standing.of(study.libraries["library_id"]) if e.files}
     if automatic and taken_in and taken_in <= found.gone:
         allowed = "the files of the registered libraries; is their storage mounted?"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prefect.task_runners import ProcessPoolTaskRunner
@@ -13,8 +14,9 @@ from flows._lifetime import end_with
 from flows._profile import LocalProfile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from flows._job_watch import Losses
     from flows._profile import Job, Profile, SlurmProfile
 
 # One thread per worker: workers times threads must not exceed the cores, and sums in another order
@@ -40,9 +42,12 @@ class Runners:
     ----------
     library, cohort
         Task runners, not started. Where both are the same object, it does both.
+    losses
+        Jobs of a cluster that never reached this host.
     """
 
-    def __init__(self, library: Any, cohort: Any) -> None:
+    def __init__(self, library: Any, cohort: Any, losses: Sequence[Losses] = ()) -> None:
+        self._losses = losses
         self._stack = ExitStack()
         self._waiting = {"library": library, "cohort": cohort}
         self._started: dict[int, Any] = {}
@@ -54,6 +59,11 @@ class Runners:
             self._started[id(runner)] = self._stack.enter_context(runner)
         return self._started[id(runner)]
 
+    def require_jobs(self) -> None:
+        """Refuses to wait any longer for a cluster that loses job after job."""
+        for losses in self._losses:
+            losses.require_jobs()
+
     def close(self) -> None:
         """End all processes and jobs."""
         self._stack.close()
@@ -63,7 +73,7 @@ class Runners:
 def runners_of(profile: Profile) -> Iterator[Runners]:
     """The task runners of a profile; the processes and jobs they start end with the block."""
     if not isinstance(profile, LocalProfile):
-        runners = Runners(_slurm(profile, profile.library), _slurm(profile, profile.cohort))
+        runners = _jobs(profile)
     else:
         os.environ.update(ONE_THREAD)
         runner = _dask(profile) if profile.runner == "dask" else _processes(profile)
@@ -94,14 +104,28 @@ def _dask(profile: LocalProfile) -> Any:
     )
 
 
-def _slurm(profile: SlurmProfile, job: Job) -> Any:
+def _jobs(profile: SlurmProfile) -> Runners:
+    from flows._job_watch import Losses
+
+    logs = profile.log_directory.resolve()
+    losses = {
+        kind: Losses(f"their logs are {logs}/hiaim-{kind}-*.err") for kind in ("library", "cohort")
+    }
+    library = _slurm(profile, profile.library, "library", losses["library"])
+    cohort = _slurm(profile, profile.cohort, "cohort", losses["cohort"])
+    return Runners(library, cohort, tuple(losses.values()))
+
+
+def _slurm(profile: SlurmProfile, job: Job, kind: str, losses: Losses) -> Any:
     from prefect_dask.task_runners import DaskTaskRunner
 
-    kind = "library" if job is profile.library else "cohort"
+    from flows._job_watch import WatchfulAdaptive
+
     return DaskTaskRunner(
         cluster_class="dask_jobqueue.SLURMCluster",
         cluster_kwargs=_job_settings(profile, job) | {"job_name": f"hiaim-{kind}"},
         adapt_kwargs={
+            "Adaptive": partial(WatchfulAdaptive, losses=losses),
             "minimum_jobs": 0,
             "maximum_jobs": job.max_jobs,
             "interval": "1s",

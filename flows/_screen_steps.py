@@ -59,7 +59,9 @@ def bulk(inputs: Inputs) -> Payloads:
     """All screens in one table each of responses, breadth, sample tags and quality."""
     from hiaim_sc.dna_barcodes.bulk import pool_screens
 
-    faults = {
+    held = inputs.table("held")
+    faults = {} if held is None else dict(zip(held["screen_id"], held["reason"], strict=True))
+    faults |= {
         screen_id: artefact.read("fault")["reason"]
         for stage in ("screen_counts", "screen_responses")
         for screen_id, artefact in inputs.each(stage).items()

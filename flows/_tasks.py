@@ -8,11 +8,12 @@ that was recomputed.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import as_completed
 
 from flows._stage_calls import StageCall, execute
 from hiaim_sc.errors import can_recover
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 # Shared storage is back within minutes or not before somebody looks at it.
 _RETRY_SECONDS = [5.0, 30.0, 120.0]
+_LOOK_SECONDS = 5.0
 
 
 def _failed_in_passing(_task: Any, _task_run: TaskRun, state: State) -> bool:
@@ -34,6 +36,14 @@ def _failed_in_passing(_task: Any, _task_run: TaskRun, state: State) -> bool:
     except Exception as error:  # noqa: BLE001  whatever the stage raised is judged
         return can_recover(error)
     return False
+
+
+def _next(done: SimpleQueue[Any], runners: Runners) -> Any:
+    """The next future that ends; not waited for where nobody is left to work on it."""
+    while True:
+        with suppress(Empty):
+            return done.get(timeout=_LOOK_SECONDS)
+        runners.require_jobs()
 
 
 @task(
@@ -63,7 +73,11 @@ def compute_on(
             named = run_stage.with_options(name=call.recipe.stage)
             runner = runners.of(call.recipe.library_id)
             futures[runner.submit(named, {"call": call, "title": call.title})] = call
-        for future in as_completed(list(futures)):
+        done: SimpleQueue[Any] = SimpleQueue()
+        for future in futures:
+            future.add_done_callback(done.put)
+        for _ in futures:
+            future = _next(done, runners)
             yield futures[future], future.result()
 
     return compute

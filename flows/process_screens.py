@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hiaim_sc.study import list_screens, screen_files, screen_tags
+from hiaim_sc.study import held_screens, list_screens, screen_files, screen_tags
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ def process_screens(run: StudyRun) -> dict[str, str]:
     """
     study = run.study
     screens, tags = list_screens(study), screen_tags(study)
-    if not screens:
+    if not screens and not study.held_screens:
         return {}
     counted = {name: _count_call(run, name) for name in screens}
     run.complete("reads of bulk screens", list(counted.values()))
@@ -39,9 +39,15 @@ def process_screens(run: StudyRun) -> dict[str, str]:
     run.complete("responses of bulk screens", list(called.values()))
     keys = {f"screen_counts/{name}": call.recipe.key for name, call in counted.items()}
     keys |= {f"screen_responses/{name}": call.recipe.key for name, call in called.items()}
-    pooled = run.call("bulk", {**keys, "tags": run.value("tags", tags)})
+    pooled = run.call("bulk", {**keys, "tags": run.value("tags", tags), **_held(run)})
     run.complete("bulk screens together", [pooled])
     return {**keys, "bulk": pooled.recipe.key}
+
+
+def _held(run: StudyRun) -> dict[str, str]:
+    """The screens that are kept out, where there are any."""
+    held = held_screens(run.study)
+    return {} if held.empty else {"held": run.value("held", held)}
 
 
 def _own(tags: pd.DataFrame, screen_id: str) -> pd.DataFrame:

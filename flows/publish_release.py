@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from flows._manifest import build_manifest
+from flows._releases import LATEST, point_latest
 from hiaim_sc import __version__
 from hiaim_sc.report import ReleaseFacts, ReleaseSource, list_deviations, write_release
 from hiaim_sc.storage import digest_value, read_payload
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from flows._run import StudyRun
     from flows.process_library import ProcessedLibraries
     from hiaim_sc.config import Estimand
-
-_LATEST = "latest"
 
 
 def publish_release(
@@ -82,7 +81,7 @@ def publish_release(
         work.rename(folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _point_latest(results, folder)
+    point_latest(results, folder)
     return folder
 
 
@@ -93,13 +92,6 @@ def _free_name(folder: Path) -> Path:
         number += 1
         candidate = folder.with_name(f"{folder.name}.{number}")
     return candidate
-
-
-def _point_latest(results: Path, folder: Path) -> None:
-    link = results / f".{_LATEST}.{os.getpid()}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(folder.name)
-    link.replace(results / _LATEST)
 
 
 def _source(
@@ -119,14 +111,14 @@ def _source(
 
 def _previous_cells(results: Path) -> Any:
     """Cells of the last release with their clones, as it says itself, where there is one."""
-    path = results / _LATEST / "tables" / "cells.parquet"
+    path = results / LATEST / "tables" / "cells.parquet"
     return read_payload(path) if path.is_file() else None
 
 
 def _earlier_deviations(results: Path) -> Any:
-    """The deviations of the last release, where there is one."""
-    path = results / _LATEST / "tables" / "deviations.parquet"
-    return read_payload(path) if path.is_file() else None
+    """The deviations so far: the last release's, also where a purge has left nothing else of it."""
+    paths = sorted(results.glob("[0-9]*/tables/deviations.parquet"))
+    return read_payload(paths[-1]) if paths else None
 
 
 def _facts(run: StudyRun, manifest: dict[str, Any]) -> ReleaseFacts:

@@ -19,7 +19,7 @@ from flows._presence import close_dead_runs
 from hiaim_sc.errors import UserInputError
 from hiaim_sc.storage import sign_file
 from hiaim_sc.study import read_study
-from hiaim_sc.study.arrivals import Watcher
+from hiaim_sc.study.arrivals import Watcher, leave_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -95,7 +95,7 @@ class Arrivals:
         study = self._read()
         if study is None:
             return
-        if self._watcher.look(study):
+        if self._watcher.look(leave_out(study, self._registry.read().purged)):
             self._store.digests.save()
         new = self._registry.read().unannounced()
         if not new:

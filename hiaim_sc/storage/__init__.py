@@ -4,7 +4,13 @@ A `Recipe` says what an artefact is made from; its `key` names the artefact's fo
 `Store`. Nothing in here knows what a cell is.
 """
 
-from hiaim_sc.storage.collection import Collected, collect_garbage
+from hiaim_sc.storage.collection import (
+    Collected,
+    collect_garbage,
+    discard,
+    stored_tables,
+    trace,
+)
 from hiaim_sc.storage.digests import digest_file, digest_table, digest_value, files_of
 from hiaim_sc.storage.file_digests import FileDigests, Signature, sign_file
 from hiaim_sc.storage.fingerprint import CodeFingerprint, fingerprint_code
@@ -27,10 +33,13 @@ __all__ = [
     "digest_file",
     "digest_table",
     "digest_value",
+    "discard",
     "files_of",
     "fingerprint_code",
     "generator",
     "read_payload",
     "sign_file",
+    "stored_tables",
+    "trace",
     "value_key",
 ]

@@ -31,6 +31,12 @@ class LibraryFiles:
     vdj: Path | None
     dna_barcodes: Path | None
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All that there are, each once."""
+        named = (self.gex, self.gex_raw, self.vdj, self.dna_barcodes)
+        return tuple(dict.fromkeys(path for path in named if path is not None))
+
 
 @dataclass(frozen=True)
 class LetIn:

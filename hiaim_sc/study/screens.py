@@ -54,6 +54,12 @@ def list_screens(study: Study) -> tuple[str, ...]:
     return () if study.bulk_screens is None else tuple(study.bulk_screens["screen_id"])
 
 
+def held_screens(study: Study) -> pd.DataFrame:
+    """`screen_id reason` of the bulk screens that are kept out of the analysis, sorted."""
+    rows = sorted(study.held_screens.items())
+    return pd.DataFrame(rows, columns=["screen_id", "reason"], dtype="str")
+
+
 def screen_files(study: Study, screen_id: str) -> ScreenFiles:
     """Resolved paths of one bulk screen's files."""
     screens = pd.DataFrame() if study.bulk_screens is None else study.bulk_screens

@@ -48,6 +48,8 @@ class Study:
         library_id: who let it in, where it had been kept out.
     gone
         Libraries of which files are not there any more; they are in `held`.
+    held_screens
+        screen_id: why it is kept out of the analysis; it has no row in `bulk_screens`.
     """
 
     folder: Path
@@ -63,6 +65,7 @@ class Study:
     held: Mapping[str, str] = field(default_factory=dict)
     let_in: Mapping[str, LetIn] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    held_screens: Mapping[str, str] = field(default_factory=dict)
 
     def delivered_libraries(self) -> tuple[str, ...]:
         """Ids of the libraries whose files are there, sorted."""

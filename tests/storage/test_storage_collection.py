@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from hiaim_sc.storage import Recipe, Store, collect_garbage
+from hiaim_sc.storage import Recipe, Store, collect_garbage, stored_tables, trace
 
 
 @pytest.fixture
@@ -46,3 +46,34 @@ def test_a_damaged_record_needs_nothing_and_a_missing_store_has_nothing(chain, t
     collect_garbage(store, [keys["cohort"]], remove=True)
     assert [key for key in keys.values() if store.folder(key).exists()] == [keys["cohort"]]
     assert collect_garbage(Store(tmp_path / "none"), [], remove=True).n_artefacts == 0
+
+
+def test_a_trace_follows_what_was_made_from_a_library(tmp_path):
+    store = Store(tmp_path / "store")
+
+    def put(name, library, inputs):
+        return store.put(Recipe(name, library, inputs, {}, "c0"), {"report": {"n": 1}}).key
+
+    first, second = put("ingest", "L1", {"gex": "01"}), put("ingest", "L2", {"gex": "02"})
+    lost = put("clones", None, {"genes/L1": "f" * 64})  # of an artefact that is gone
+    both = put("features", None, {"ingest/L1": first, "ingest/L2": second})
+    below = put("selected", None, {"features": both})
+    layout = store.put_value("layout", pd.DataFrame({"library_id": ["L9"]}))
+    of_layout = put("cells", None, {"layout": layout})
+    found = [folder.name for folder in trace(store, {"L1"}, set())]
+    assert set(found) == {first, lost, both, below}
+    assert found.index(first) < found.index(both) < found.index(below)
+    assert {folder.name for folder in trace(store, set(), {layout})} == {layout, of_layout}
+    (store.folder(second) / "artefact.json").write_text("{")
+    assert {folder.name for folder in trace(store, set(), set())} == {second, both, below}
+
+
+def test_stored_tables_are_read_and_damaged_ones_named(tmp_path):
+    store = Store(tmp_path / "store")
+    table = pd.DataFrame({"patient_id": ["P1"]})
+    keys = {name: store.put_value(name, table) for name in ("hla", "layout")}
+    (store.folder(keys["hla"]) / "hla.parquet").write_bytes(b"torn")
+    found = {name: (key, content) for name, key, content in stored_tables(store)}
+    assert found["hla"] == (keys["hla"], None)
+    assert found["layout"][0] == keys["layout"]
+    assert list(found["layout"][1]["patient_id"]) == ["P1"]

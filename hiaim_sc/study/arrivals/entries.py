@@ -82,6 +82,29 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Purge:
+    """A patient who has withdrawn, and of whom nothing may come back.
+
+    Attributes
+    ----------
+    patient_id
+        Who.
+    when, who
+        UTC time and user of the first purge.
+    libraries
+        Of their samples, pooled ones included.
+    digests
+        Of all files that held cells of theirs.
+    """
+
+    patient_id: str
+    when: str
+    who: str
+    libraries: frozenset[str] = frozenset()
+    digests: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Standing:
     """What the registry says.
 
@@ -91,10 +114,13 @@ class Standing:
         By library_id.
     announced
         The line up to which a run has been asked for.
+    purged
+        By patient_id.
     """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     announced: int = 0
+    purged: Mapping[str, Purge] = field(default_factory=dict)
 
     def of(self, library_ids: Iterable[str]) -> list[Entry]:
         """What is known of these libraries; those it has not heard of are left out."""

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hiaim_sc.errors import HiaimError
-from hiaim_sc.study.arrivals.entries import Entry, Quarantine, Release, Standing
+from hiaim_sc.study.arrivals.entries import Entry, Purge, Quarantine, Release, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 
@@ -80,6 +80,18 @@ class Registry:
         """A person has let these files in; `said` holds the texts of a `Release` but `when`."""
         self._add("released", library_id=library_id, files=dict(files), **said)
 
+    def purge(
+        self, patient_id: str, *, who: str, libraries: Iterable[str], digests: Iterable[str]
+    ) -> None:
+        """Nothing of this patient may be used again, nor these files, which hold their cells."""
+        self._add(
+            "purged",
+            patient_id=patient_id,
+            who=who,
+            libraries=sorted(libraries),
+            digests=sorted(digests),
+        )
+
     def announce(self, line: int) -> None:
         """A run has been asked for that sees everything up to this line."""
         self._add("announced", line=line)
@@ -112,10 +124,20 @@ def _follow(standing: Standing, line: Mapping[str, Any], number: int) -> Standin
     """What is known after one more line."""
     if line["event"] == "announced":
         return replace(standing, announced=int(line["line"]))
+    if line["event"] == "purged":
+        return replace(standing, purged={**standing.purged, **_purged(standing, line)})
     name = str(line["library_id"])
     before = standing.entries.get(name, Entry(name))
     entry = replace(_CHANGES[line["event"]](before, line), line=number)
     return replace(standing, entries={**standing.entries, name: entry})
+
+
+def _purged(standing: Standing, line: Mapping[str, Any]) -> dict[str, Purge]:
+    name = str(line["patient_id"])
+    before = standing.purged.get(name, Purge(name, line["when"], line["who"]))
+    libraries = before.libraries.union(line["libraries"])
+    digests = before.digests.union(line["digests"])
+    return {name: replace(before, libraries=libraries, digests=digests)}
 
 
 def _registered(entry: Entry, line: Mapping[str, Any]) -> Entry:

@@ -41,7 +41,7 @@ def hold_against(
         Whether files that nobody has taken in yet may still be written to: then the library counts
         as expected.
     """
-    held, let_in, gone = {}, {}, set()
+    held, let_in, gone = dict(study.held), {}, set()
     states = study.libraries.set_index("library_id")["state"].to_dict()
     for delivery in deliveries(study):
         name = delivery.library_id
