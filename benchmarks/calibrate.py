@@ -121,8 +121,16 @@ def _configure(study: Path, cells: int) -> None:
 
 def _commit() -> str:
     """Of the code that is measured, where this is a git checkout."""
-    command = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    commit = _ask_git("describe", "--always")
+    # what a calibration writes is not what it measures
+    changed = _ask_git("status", "--porcelain", "--", ".", ":!docs")
+    return f"{commit}-dirty" if changed else commit
+
+
+def _ask_git(*words: str) -> str:
+    return subprocess.run(
+        ["git", *words], capture_output=True, text=True, check=False
+    ).stdout.strip()
 
 
 def _row(comparisons: pd.DataFrame) -> pd.Series:
