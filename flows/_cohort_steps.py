@@ -141,13 +141,13 @@ def clone_tables(inputs: Inputs) -> Payloads:
 
 def identity(inputs: Inputs) -> Payloads:
     """Whether each sample is of the patient it is said to be of."""
-    from hiaim_sc.compare import check_contamination, check_identity, count_sex_genes
+    from hiaim_sc.compare import check_contamination, check_identity
 
     clone_artefact = inputs.one("clone_tables")
     checks = check_identity(
         clone_artefact.read("sharing"),
         clone_artefact.read("clones"),
-        count_sex_genes(inputs.tables("genes", "gene_stats")),
+        inputs.pooled("qc", "sex_counts", ["sample_id", "female", "male"]),
         inputs.table("layout"),
         inputs.table("participants"),
         {name: found.read("report") for name, found in inputs.each("ingest").items()},

@@ -40,6 +40,7 @@ def ingest(inputs: Inputs) -> Payloads:
         "antigen_counts": data.antigen_counts,
         "hashtag_counts": data.hashtag_counts,
         "contigs": data.contigs,
+        "soup": data.soup,
         "report": data.report,
     }
     return {name: result for name, result in results.items() if result is not None}
@@ -67,19 +68,23 @@ def cell_samples(inputs: Inputs) -> Payloads:
 
 
 def qc(inputs: Inputs) -> Payloads:
-    """QC metrics, doublets and cell calls."""
-    from hiaim_sc.qc import assess_cells, exclude_unassigned
+    """QC metrics, doublets, ambient RNA, cell calls, and the sex genes of each sample."""
+    from hiaim_sc.qc import assess_cells, count_sex_genes, exclude_unassigned
 
+    ingested = inputs.one("ingest")
+    counts = ingested.read("counts")
     found = assess_cells(
-        inputs.one("ingest").read("counts"),
+        counts,
         inputs.table("receptors"),
         inputs.options.qc,
         rng=inputs.rng,
+        soup=ingested.read("soup") if "soup" in ingested else None,
     )
-    table = found.table
-    if "cell_samples" in inputs.keys:
-        table = exclude_unassigned(table, inputs.one("cell_samples").read("cell_samples"))
-    return {"cell_qc": table, "limits": found.limits}
+    table, samples = found.table, inputs.table("cell_samples")
+    if samples is not None:
+        table = exclude_unassigned(table, samples)
+    sexes = count_sex_genes(counts, table, samples)
+    return {"cell_qc": table, "limits": found.limits, "sex_counts": sexes}
 
 
 def genes(inputs: Inputs) -> Payloads:

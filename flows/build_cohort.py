@@ -68,7 +68,7 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
     stage(
         "identity",
         "identity checks",
-        {**of("ingest", "genes"), "layout": layout, "participants": participants},
+        {**of("ingest", "qc"), "layout": layout, "participants": participants},
         "clones",
         "clone_tables",
     )

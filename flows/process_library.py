@@ -51,7 +51,11 @@ def process_libraries(run: StudyRun) -> ProcessedLibraries:
     run.complete("reading libraries", list(ingests.values()))
     faults = {name: _fault(run, call) for name, call in ingests.items()}
     processed.quarantined |= {name: fault["reason"] for name, fault in faults.items() if fault}
-    good = [entry for entry in files if not faults[entry.library_id]]
+    readable = [entry for entry in files if not faults[entry.library_id]]
+    processed.quarantined |= _odd_annotations(
+        run, {e.library_id: ingests[e.library_id] for e in readable}
+    )
+    good = [entry for entry in readable if entry.library_id not in processed.quarantined]
     keys = processed.keys
     keys |= {f"ingest/{entry.library_id}": ingests[entry.library_id].recipe.key for entry in good}
     _stage(run, processed, "receptors", [e for e in good if e.vdj], "receptors", ("ingest",))
@@ -66,7 +70,8 @@ def process_libraries(run: StudyRun) -> ProcessedLibraries:
 
 
 def _ingest_call(run: StudyRun, files: LibraryFiles) -> StageCall:
-    paths = {"gex": files.gex, "vdj": files.vdj, "dna_barcodes": files.dna_barcodes}
+    columns = ("gex", "gex_raw", "vdj", "dna_barcodes")
+    paths = {name: getattr(files, name) for name in columns}
     digest = run.store.digests.of
     inputs = {name: digest(path) for name, path in paths.items() if path is not None}
     if files.dna_barcodes is not None and cell_antigens(run.study) is not None:
@@ -103,6 +108,20 @@ def _fault(run: StudyRun, call: StageCall) -> dict[str, str] | None:
     if artefact is None or "fault" not in artefact or run.store.damage(key):
         return None  # a dry run takes a library that it cannot judge for good
     return artefact.read("fault")
+
+
+def _odd_annotations(run: StudyRun, ingests: dict[str, StageCall]) -> dict[str, str]:
+    """Libraries whose genes are of another annotation than those of most, and why."""
+    from hiaim_sc.ingest import find_odd_libraries
+
+    found = {
+        name: artefact
+        for name, call in ingests.items()
+        if (artefact := run.store.find(call.recipe.key)) is not None
+        and not run.store.damage(call.recipe.key)
+    }
+    reports = {name: artefact.read("report") for name, artefact in found.items()}
+    return find_odd_libraries(reports, lambda name: found[name].read("counts").var_names)
 
 
 def _stage(

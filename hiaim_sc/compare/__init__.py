@@ -10,7 +10,7 @@ from hiaim_sc.compare.endpoints import Screen, measure_endpoints, measure_varian
 from hiaim_sc.compare.endpoints.clonal import choose_population, count_clones
 from hiaim_sc.compare.expression import compare_expression
 from hiaim_sc.compare.flow import count_flow
-from hiaim_sc.compare.identity import check_identity, count_sex_genes
+from hiaim_sc.compare.identity import check_identity
 from hiaim_sc.compare.libraries import summarise_libraries
 from hiaim_sc.compare.missing import analyse_missing
 from hiaim_sc.compare.power import tabulate_power
@@ -34,7 +34,6 @@ __all__ = [
     "compare_specificity",
     "count_clones",
     "count_flow",
-    "count_sex_genes",
     "describe_clones",
     "draw_blinded_arms",
     "label_specificity",

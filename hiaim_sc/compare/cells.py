@@ -26,6 +26,14 @@ _QC = [
     "qc_pass",
     "qc_reason",
 ]
+_DESCRIBED = [
+    "doublet_evidence",
+    "pct_counts_hb",
+    "dissociation_score",
+    "s_score",
+    "g2m_score",
+    "phase",
+]
 _RECEPTOR = ["chain_pairing", "receptor_type", "receptor_subtype", "invariant"]
 _TYPES = ["leiden", "cell_type", "cell_type_lineage", "cell_type_coarse"]
 _NO_GEX, _NO_SAMPLE = "no_gex", "hashtag_unassigned"
@@ -62,9 +70,9 @@ def build_cells(
     contig at all, ``no IR`` where it has, but no productive chain. Cell types are missing for cells
     that do not pass QC; a cell that is known by its T-cell receptor alone is T, of unknown lineage.
     """
-    qc = pool_tables(cell_qc, ["cell_barcode", *_QC])
+    qc = pool_tables(cell_qc, ["cell_barcode", *_QC, *_DESCRIBED])
     chains = pool_tables(receptors, ["cell_barcode", *_RECEPTOR])
-    cells = qc[[*_CELL, *_QC]].merge(
+    cells = qc[[*_CELL, *_QC, *_DESCRIBED]].merge(
         chains[[*_CELL, *_RECEPTOR]], on=_CELL, how="outer", indicator="found_in"
     )
     cells = cells.merge(clone_cells[[*_CELL, "clone_key", "clone_source"]], on=_CELL, how="left")
@@ -74,7 +82,7 @@ def build_cells(
     first = list(RELEASE_TABLES["cells"])
     rest = ["receptor_type", "receptor_subtype", "invariant", "clone_source", "leiden"]
     cells = cells.sort_values(_CELL, ignore_index=True)
-    return cells[[*first, *rest, "predicted_doublet"]]
+    return cells[[*first, *rest, "predicted_doublet", *_DESCRIBED]]
 
 
 def _judge_without_gex(cells: pd.DataFrame, options: TcrOptions) -> pd.DataFrame:

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from hiaim_sc.integrate import reason_to_exclude
+from hiaim_sc.names.genes import gene_set
 
-_HAEMOGLOBIN = re.compile(r"HB[ABDEGMQZ]\d?")
-# Immediate early and heat shock genes, which rise while a tissue is cut and digested. A short list
-# after van den Brink et al. 2017, doi:10.1038/nmeth.4437, and O'Flanagan et al. 2019,
-# doi:10.1186/s13059-019-1830-0.
-_DISSOCIATION = re.compile(
-    r"ATF3|BAG3|BTG2|CEBPB|DNAJ(A1|B1|B4)|DUSP1|EGR[123]|FOSB?|HSP90A(A1|B1)|HSPA(1A|1B|6|8)|HSPB1"
-    r"|HSP[DEH]1|IER[235]|JUN[BD]?|KLF[46]|NR4A[12]|PPP1R15A|SOCS3|UBC|ZFP36"
-)
+_NO_DISCOVERY = ("haemoglobin", "dissociation")
 
 
 def classify_gene(symbol: str) -> str:
@@ -28,6 +20,4 @@ def classify_gene(symbol: str) -> str:
     """
     if reason := reason_to_exclude(symbol):
         return reason
-    if _HAEMOGLOBIN.fullmatch(symbol):
-        return "haemoglobin"
-    return "dissociation" if _DISSOCIATION.fullmatch(symbol) else ""
+    return next((name for name in _NO_DISCOVERY if symbol in gene_set(name)), "")

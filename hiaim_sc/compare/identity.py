@@ -9,7 +9,6 @@ import pandas as pd
 from scipy import sparse
 
 from hiaim_sc.compare.swaps import find_swaps
-from hiaim_sc.integrate import SEX_GENES
 from hiaim_sc.names import RELEASE_TABLES
 
 if TYPE_CHECKING:
@@ -25,28 +24,6 @@ _CLEAR_SEX = 0.8
 _CLEAR_JOIN_RATE = 0.8
 _DISCORDANT = "discordant"
 _SEX_CODES = {"female": 1, "male": -1}
-
-
-def count_sex_genes(gene_stats: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Counts of XIST and of Y genes per library: ``library_id female male total``.
-
-    Parameters
-    ----------
-    gene_stats
-        Gene statistics by library_id.
-    """
-    rows = [
-        (
-            library_id,
-            *(
-                int(stats.loc[stats["symbol"].isin(genes), "sum"].sum())
-                for genes in SEX_GENES.values()
-            ),
-            int(stats["sum"].sum()),
-        )
-        for library_id, stats in sorted(gene_stats.items())
-    ]
-    return pd.DataFrame(rows, columns=["library_id", *SEX_GENES, "total"])
 
 
 def check_identity(
@@ -65,9 +42,10 @@ def check_identity(
     sharing, clones
         Release tables.
     sex_counts
-        As `count_sex_genes` returns them.
+        ``library_id sample_id female male``: counts of genes of one sex in cells that pass
+        (`hiaim_sc.qc.count_sex_genes`); `sample_id` may be missing in a library of one sample.
     layout
-        Sample of each library.
+        Sample of each library; several of a pooled one.
     participants
         ``patient_id sex``; sex female or male, missing where not recorded.
     reports
@@ -89,12 +67,14 @@ def check_identity(
     - ``sex``: share of the sex-gene counts that is on XIST and TSIX, against the recorded sex or,
       without one, that of most of the patient's libraries. Pass, when at least 0.8 of the counts
       agree with it, fail, when less than 0.2 do or as many libraries say one as the other.
-      Libraries with fewer than 20 counts, and pooled ones, are not judged.
+      Of a pooled library each sample is judged by its own cells. With fewer than 20 counts nothing
+      is judged.
     - ``join_rate``: share of VDJ cell barcodes that are GEX cell barcodes, as ingest reported it.
     """
+    sexes = _place_counts(sex_counts, layout)
     rows = [
-        *_check_sharing(sharing, clones, _sexes(sex_counts, layout, participants), options),
-        *_check_sex(sex_counts, layout, participants),
+        *_check_sharing(sharing, clones, _sexes(sexes, participants), options),
+        *_check_sex(sexes, participants),
         *_check_join_rates(layout, reports),
     ]
     columns = list(RELEASE_TABLES["identity_checks"])
@@ -173,13 +153,18 @@ def _square(sharing: pd.DataFrame, samples: pd.Index) -> np.ndarray:
     return np.maximum(overlap, overlap.T)
 
 
-def _sexes(
-    sex_counts: pd.DataFrame, layout: pd.DataFrame, participants: pd.DataFrame
-) -> tuple[pd.Series, pd.Series]:
-    """Sex of each sample by its counts and of each patient as recorded, 0 where not known."""
+def _place_counts(sex_counts: pd.DataFrame, layout: pd.DataFrame) -> pd.DataFrame:
+    """The counts with `sample_id` and `patient_id`; of samples in the layout only."""
     of_one = layout.drop_duplicates("library_id", keep=False)
-    counts = sex_counts.merge(of_one[["library_id", "sample_id"]], on="library_id")
-    counts = counts.groupby("sample_id")[["female", "male"]].sum()
+    only = sex_counts["library_id"].map(of_one.set_index("library_id")["sample_id"])
+    counts = sex_counts.assign(sample_id=sex_counts["sample_id"].fillna(only))
+    places = layout[["library_id", "sample_id", "patient_id"]]
+    return counts.merge(places, on=["library_id", "sample_id"])
+
+
+def _sexes(sex_counts: pd.DataFrame, participants: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Sex of each sample by its counts and of each patient as recorded, 0 where not known."""
+    counts = sex_counts.groupby("sample_id")[["female", "male"]].sum()
     n_counts = counts.sum(axis=1)
     share = counts["female"] / n_counts.clip(lower=1)
     called = (share >= _CLEAR_SEX).astype("int64") - (share <= 1 - _CLEAR_SEX).astype("int64")
@@ -187,18 +172,14 @@ def _sexes(
     return called.where(n_counts >= _MIN_SEX_COUNTS, 0), recorded.astype("int64")
 
 
-def _check_sex(
-    sex_counts: pd.DataFrame, layout: pd.DataFrame, participants: pd.DataFrame
-) -> list[_Row]:
-    of_one = layout.drop_duplicates("library_id", keep=False)
-    table = sex_counts.merge(of_one[["library_id", "sample_id", "patient_id"]], on="library_id")
-    table = table[table["female"] + table["male"] >= _MIN_SEX_COUNTS]
-    table["share"] = table["female"] / (table["female"] + table["male"])
+def _check_sex(sex_counts: pd.DataFrame, participants: pd.DataFrame) -> list[_Row]:
+    table = sex_counts[sex_counts["female"] + sex_counts["male"] >= _MIN_SEX_COUNTS]
+    table = table.assign(share=table["female"] / (table["female"] + table["male"]))
     recorded = participants.set_index("patient_id")["sex"]
     rows: list[_Row] = []
     for patient, found in table.groupby("patient_id"):
         sex = recorded.get(patient)
-        expected = sex if sex in SEX_GENES else _expect_sex(found["share"])
+        expected = sex if sex in _SEX_CODES else _expect_sex(found["share"])
         for row in found.itertuples():
             agreeing = {"female": row.share, "male": 1 - row.share}.get(str(expected))
             if agreeing is None and expected != _DISCORDANT:

@@ -16,6 +16,7 @@ _FEW_CELLS = 100
 _HIGH_MT = 15.0
 _MANY_LOST = 0.5
 _LOW_JOIN_RATE = 0.8
+_HIGH_AMBIENT = 0.2
 _LOST = ("low_counts", "low_genes", "high_mt")
 _LOST_POOLED = ("hashtag_doublet", "hashtag_unassigned")
 _JOINT = ";"
@@ -42,11 +43,12 @@ def summarise_libraries(
     -------
     ``verdict`` is pass, warn (with the reasons) or quarantined. ``n_cells_read`` counts GEX cell
     barcodes, ``n_cells_vdj`` those with contigs. The samples of a pooled library are joined with
-    ";". Cells lost are counted per reason; a cell with two
-    reasons counts for both. Contigs that are no chain of a receptor are counted by their first
-    reason, so that ``n_contigs`` is ``n_contigs_counted`` and the ``n_contigs_*`` of the reasons:
-    not a cell, low confidence and B-cell locus, which were dropped, no locus (Cell Ranger's
-    ``Multi``), not productive and no junction.
+    ";". Cells lost are counted per reason; a cell with two reasons counts for both there, and once
+    in ``cells_lost``, which names each set of reasons with its number of cells: they add up to
+    ``n_cells_lost``, and with ``n_cells_kept`` to the cells read. Contigs that are no chain of a
+    receptor are counted by their first reason, so that ``n_contigs`` is ``n_contigs_counted`` and
+    the ``n_contigs_*`` of the reasons: not a cell, low confidence and B-cell locus, which were
+    dropped, no locus (Cell Ranger's ``Multi``), not productive and no junction.
     """
     joint = library_states.groupby("library_id")["sample_id"].agg(
         lambda ids: _JOINT.join(ids.dropna())
@@ -77,7 +79,7 @@ def _summarise(
         "sample_id": library["sample_id"],
         "batch": library["batch"],
         "n_cells_read": report.get("n_cells_gex"),
-        "ambient_fraction": np.nan,
+        **_describe_ambient(limits.get("ambient") or {}),
         "join_rate": report.get("join_rate"),
         "n_cells_vdj": report.get("n_cells_vdj"),
         **_describe_contigs(report),
@@ -108,11 +110,12 @@ def _describe_cells(cells: pd.DataFrame | None, *, is_pooled: bool) -> dict[str,
     names = ("n_cells_kept", "n_doublets", "median_counts", "median_genes", "pct_mt")
     lost = {f"n_{reason}": 0 for reason in (*_LOST, *(_LOST_POOLED if is_pooled else ()))}
     if cells is None or cells.empty:
-        return {**dict.fromkeys(names), **lost}
+        return {**dict.fromkeys(names), **lost, "n_cells_lost": None, "cells_lost": ""}
     reasons = cells["qc_reason"].fillna("").str.split(";")
     counts = reasons.explode().value_counts()
     lost = {name: int(counts.get(name.removeprefix("n_"), 0)) for name in lost}
-    kept = cells[cells["qc_pass"]]
+    kept, gone = cells[cells["qc_pass"]], cells.loc[~cells["qc_pass"], "qc_reason"]
+    by_reasons = gone.value_counts().sort_index()
     return {
         "n_cells_kept": len(kept),
         "n_doublets": int(cells["predicted_doublet"].sum()),
@@ -120,6 +123,22 @@ def _describe_cells(cells: pd.DataFrame | None, *, is_pooled: bool) -> dict[str,
         "median_genes": kept["n_genes_by_counts"].median(),
         "pct_mt": kept["pct_counts_mt"].median(),
         **lost,
+        "n_cells_lost": len(gone),
+        "cells_lost": ", ".join(f"{reasons}: {n}" for reasons, n in by_reasons.items()),
+    }
+
+
+def _describe_ambient(ambient: Mapping[str, Any]) -> dict[str, Any]:
+    """Share of ambient RNA, how sure, and why it is empty where it is."""
+    fraction = ambient.get("fraction")
+    return {
+        "ambient_fraction": np.nan if fraction is None else fraction,
+        "ambient_se": ambient.get("se"),
+        "ambient_low": ambient.get("low"),
+        "ambient_high": ambient.get("high"),
+        "ambient_method": ambient.get("method", ""),
+        "ambient_n_cells": ambient.get("n_cells"),
+        "ambient_reason": ambient.get("reason", "no gene expression"),
     }
 
 
@@ -135,6 +154,11 @@ def _warnings(row: Mapping[str, Any]) -> list[str]:
             found.append(f"median mitochondrial share {row['pct_mt']:.1f} % (above {_HIGH_MT:g} %)")
     if join_rate is not None and join_rate < _LOW_JOIN_RATE:
         found.append(f"only {100 * join_rate:.0f} % of V(D)J cell barcodes are GEX cell barcodes")
+    if row["ambient_fraction"] > _HIGH_AMBIENT:
+        found.append(
+            f"{100 * row['ambient_fraction']:.0f} % of the counts are ambient RNA (above"
+            f" {100 * _HIGH_AMBIENT:.0f} %)"
+        )
     if row["n_bare_junctions"]:
         found.append(
             f"{row['n_bare_junctions']} junctions lack their conserved residues: their cells are"

@@ -13,6 +13,7 @@ from hiaim_sc.ingest._files import open_hdf5
 from hiaim_sc.ingest.feature_matrix import GENE_EXPRESSION, FeatureMatrix, choose_genome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _V2_DATASETS = {"barcodes", "data", "gene_names", "genes", "indices", "indptr", "shape"}
@@ -24,58 +25,76 @@ def read_tenx_hdf5(path: Path, genome: str | None) -> FeatureMatrix:
     The file stores features x cells by column, which is cells x features by row: no transposition.
     """
     with open_hdf5(path) as file:
-        if "matrix" in file:
-            return _read_v3(file["matrix"], path.name)
-        available = sorted(
-            name
-            for name, group in file.items()
-            if isinstance(group, h5py.Group) and set(group) >= _V2_DATASETS
+        group, features = _find_matrix(file, genome, path.name)
+        return _read_rows(group, features, 0, int(group["shape"][1]), path.name)
+
+
+def read_tenx_blocks(path: Path, genome: str | None, n_cells: int) -> Iterator[FeatureMatrix]:
+    """The same in blocks of at most `n_cells` cell barcodes, one in memory at a time."""
+    with open_hdf5(path) as file:
+        group, features = _find_matrix(file, genome, path.name)
+        total = int(group["shape"][1])
+        for first in range(0, total, n_cells):
+            yield _read_rows(group, features, first, min(first + n_cells, total), path.name)
+
+
+def _find_matrix(
+    file: h5py.File, genome: str | None, source: str
+) -> tuple[h5py.Group, dict[str, np.ndarray]]:
+    """The group with the counts, and the feature fields of a `FeatureMatrix`."""
+    if "matrix" in file:
+        return file["matrix"], _features_v3(file["matrix"]["features"])
+    available = sorted(
+        name
+        for name, group in file.items()
+        if isinstance(group, h5py.Group) and set(group) >= _V2_DATASETS
+    )
+    if not available:
+        reason = (
+            f"{source} is HDF5 but no Cell Ranger matrix: it holds"
+            f" {', '.join(sorted(file)) or 'nothing'}, a group 'matrix' was expected"
+            " (molecule_info.h5 is not the matrix)"
         )
-        if not available:
-            reason = (
-                f"{path.name} is HDF5 but no Cell Ranger matrix: it holds"
-                f" {', '.join(sorted(file)) or 'nothing'}, a group 'matrix' was expected"
-                " (molecule_info.h5 is not the matrix)"
-            )
-            raise LibraryFaultError(reason)
-        return _read_v2(file, choose_genome(available, genome, path.name), path.name)
+        raise LibraryFaultError(reason)
+    chosen = choose_genome(available, genome, source)
+    return file[chosen], _features_v2(file[chosen], chosen)
 
 
-def _read_v3(group: h5py.Group, source: str) -> FeatureMatrix:
-    features = group["features"]
+def _features_v3(features: h5py.Group) -> dict[str, np.ndarray]:
     ids = _strings(features["id"])
-    return FeatureMatrix(
-        counts=_read_sparse(group),
-        cell_barcodes=_strings(group["barcodes"]),
-        feature_ids=ids,
-        symbols=_strings(features["name"]),
-        feature_types=_strings(features["feature_type"]),
-        genomes=_strings(features["genome"])
+    return {
+        "feature_ids": ids,
+        "symbols": _strings(features["name"]),
+        "feature_types": _strings(features["feature_type"]),
+        "genomes": _strings(features["genome"])
         if "genome" in features
         else np.full(len(ids), "", dtype=object),
-        source=source,
-    )
+    }
 
 
-def _read_v2(file: h5py.File, genome: str, source: str) -> FeatureMatrix:
-    group = file[genome]
+def _features_v2(group: h5py.Group, genome: str) -> dict[str, np.ndarray]:
     ids = _strings(group["genes"])
+    return {
+        "feature_ids": ids,
+        "symbols": _strings(group["gene_names"]),
+        "feature_types": np.full(len(ids), GENE_EXPRESSION, dtype=object),
+        "genomes": np.full(len(ids), genome, dtype=object),
+    }
+
+
+def _read_rows(
+    group: h5py.Group, features: dict[str, np.ndarray], first: int, last: int, source: str
+) -> FeatureMatrix:
+    starts = group["indptr"][first : last + 1]
+    part = slice(int(starts[0]), int(starts[-1]))
+    arrays = (group["data"][part], group["indices"][part].astype(np.int32), starts - starts[0])
     return FeatureMatrix(
-        counts=_read_sparse(group),
-        cell_barcodes=_strings(group["barcodes"]),
-        feature_ids=ids,
-        symbols=_strings(group["gene_names"]),
-        feature_types=np.full(len(ids), GENE_EXPRESSION, dtype=object),
-        genomes=np.full(len(ids), genome, dtype=object),
+        counts=sparse.csr_matrix(arrays, shape=(last - first, int(group["shape"][0]))),
+        cell_barcodes=_strings(group["barcodes"], slice(first, last)),
         source=source,
+        **features,
     )
 
 
-def _read_sparse(group: h5py.Group) -> sparse.csr_matrix:
-    n_features, n_cells = (int(n) for n in group["shape"][:])
-    arrays = (group["data"][:], group["indices"][:].astype(np.int32), group["indptr"][:])
-    return sparse.csr_matrix(arrays, shape=(n_cells, n_features))
-
-
-def _strings(dataset: h5py.Dataset) -> np.ndarray:
-    return np.array([value.decode() for value in dataset[:].tolist()], dtype=object)
+def _strings(dataset: h5py.Dataset, part: slice = slice(None)) -> np.ndarray:
+    return np.array([value.decode() for value in dataset[part].tolist()], dtype=object)

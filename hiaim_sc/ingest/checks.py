@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # The one check that a person may open: the files are right, the droplets are few.
 JOIN_RATE = "join_rate"
 _MAX_OTHER_GENES_SHARE = 0.5
+_MANY_BARCODES, _EMPTY_COUNTS = 1000, 10
 _CORE = re.compile(r"[ACGTN]{8,}")
 
 
@@ -66,6 +67,21 @@ def check_genes_human(genes: FeatureMatrix) -> None:
             f"{genes.source}: {share:.0%} of the genes are not human by id or by the case of their"
             f" symbol, such as {genes.feature_ids[0]} {genes.symbols[0]}: human genes (ENSG...,"
             " symbols in capital letters) are expected"
+        )
+        raise LibraryFaultError(reason)
+
+
+def check_filtered(genes: FeatureMatrix) -> None:
+    """Refuses an unfiltered matrix: most of its many cell barcodes are empty droplets."""
+    n_cells = len(genes.cell_barcodes)
+    if n_cells < _MANY_BARCODES:
+        return
+    n_empty = int((np.asarray(genes.counts.sum(axis=1)).ravel() < _EMPTY_COUNTS).sum())
+    if n_empty > n_cells / 2:
+        reason = (
+            f"{genes.source}: {n_empty:,} of {n_cells:,} cell barcodes have fewer than"
+            f" {_EMPTY_COUNTS} counts, as in the unfiltered (raw) matrix: gex is the filtered one,"
+            " the unfiltered one is gex_raw"
         )
         raise LibraryFaultError(reason)
 

@@ -12,14 +12,17 @@ from scipy import sparse
 from hiaim_sc.errors import LibraryFaultError
 from hiaim_sc.ingest.checks import (
     check_contigs,
+    check_filtered,
     check_genes_human,
     check_join_rate,
     join_rate,
 )
 from hiaim_sc.ingest.contigs import count_not_counted, drop_contigs, read_contigs
+from hiaim_sc.ingest.empty_droplets import sum_empty_droplets
 from hiaim_sc.ingest.feature_matrix import GENE_EXPRESSION, FeatureMatrix
 from hiaim_sc.ingest.matrices import read_matrix
 from hiaim_sc.ingest.tags import leave_out, take_hashtags, take_tags, take_type
+from hiaim_sc.storage.digests import digest_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +43,10 @@ class LibraryFiles(Protocol):
     @property
     def gex(self) -> Path | None:
         """Filtered matrix with ``Gene Expression``."""
+
+    @property
+    def gex_raw(self) -> Path | None:
+        """Unfiltered matrix with the droplets that hold no cell."""
 
     @property
     def vdj(self) -> Path | None:
@@ -64,6 +71,8 @@ class LibraryData:
         Cells x hashtags of a pooled library, CSR int32.
     contigs
         A row per kept contig, AIRR names.
+    soup
+        ``gene_id n_counts``: counts in empty droplets, of the genes of `counts`.
     report
         What was read and what was left out, ready for JSON.
     """
@@ -72,6 +81,7 @@ class LibraryData:
     antigen_counts: AnnData | None
     hashtag_counts: AnnData | None
     contigs: pd.DataFrame | None
+    soup: pd.DataFrame | None
     report: dict[str, Any]
 
 
@@ -90,7 +100,7 @@ def read_library(
     Parameters
     ----------
     files
-        The library's files; `gex`, `vdj` and `dna_barcodes` may each be None.
+        The library's files; each of them may be None.
     options
         Genome, and the least shares of joined cells and of T-cell contigs.
     require_gex
@@ -113,6 +123,10 @@ def read_library(
     genes = take_type(matrix, GENE_EXPRESSION) if matrix is not None else None
     if genes is not None:
         check_genes_human(genes)
+        check_filtered(genes)
+    empty = None
+    if genes is not None and files.gex_raw is not None:
+        empty = sum_empty_droplets(files.gex_raw, genes, options)
     sample_tags = take_hashtags(matrix, hashtags, hashtag_type) if hashtags else None
     tags = None
     if files.dna_barcodes is not None:
@@ -132,16 +146,19 @@ def read_library(
         "join_rate": rate,
         "genome": "" if genes is None else ",".join(sorted(set(genes.genomes) - {""})),
         "n_genes": 0 if genes is None else len(genes.feature_ids),
+        "gene_ids": "" if genes is None else digest_value(sorted(genes.feature_ids.tolist())),
         "n_dna_barcodes": 0 if tags is None else len(tags.feature_ids),
         "has_gex": genes is not None,
         "has_vdj": contigs is not None,
         "has_dna": tags is not None,
+        "n_empty_droplets": None if empty is None else empty.n_droplets,
     }
     return LibraryData(
         counts=None if genes is None else _to_anndata(genes),
         antigen_counts=None if tags is None else _to_anndata(tags),
         hashtag_counts=None if sample_tags is None else _to_anndata(sample_tags),
         contigs=contigs,
+        soup=None if empty is None else empty.table,
         report=report,
     )
 

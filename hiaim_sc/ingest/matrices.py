@@ -10,10 +10,11 @@ import numpy as np
 from hiaim_sc.errors import LibraryFaultError
 from hiaim_sc.ingest._anndata_file import read_h5ad
 from hiaim_sc.ingest._mtx_folder import read_mtx_folder
-from hiaim_sc.ingest._tenx_hdf5 import read_tenx_hdf5
+from hiaim_sc.ingest._tenx_hdf5 import read_tenx_blocks, read_tenx_hdf5
 from hiaim_sc.ingest.feature_matrix import GENE_EXPRESSION, FeatureMatrix, choose_genome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -51,6 +52,19 @@ def read_matrix(path: Path, genome: str | None = None) -> FeatureMatrix:
         )
         raise LibraryFaultError(reason)
     return _take_genome(_split_genome_prefix(matrix), genome)
+
+
+def read_blocks(path: Path, genome: str | None, n_cells: int) -> Iterator[FeatureMatrix]:
+    """The same matrix in blocks of cell barcodes, for unfiltered matrices of millions of them.
+
+    A ``.h5`` of Cell Ranger is read `n_cells` at a time; any other kind is one block.
+    """
+    name = path.name.removesuffix(".gz")
+    if not path.is_dir() and name.endswith((".h5", ".hdf5")):
+        for block in read_tenx_blocks(path, genome, n_cells):
+            yield _take_genome(_split_genome_prefix(block), genome)
+    else:
+        yield read_matrix(path, genome)
 
 
 def _split_genome_prefix(matrix: FeatureMatrix) -> FeatureMatrix:

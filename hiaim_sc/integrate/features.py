@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from hiaim_sc.names.genes import gene_set
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,22 +24,7 @@ _RECEPTOR = re.compile(
 _MITOCHONDRIAL = re.compile(r"MT-.+")
 # Proteins of the cytosolic ribosome with their pseudogenes; RPS6KA1 is a kinase.
 _RIBOSOMAL = re.compile(r"RP[SL]\d+([AXYL]|AL|[LY]\d)?(P\d+)?|RPLP[012](P\d+)?|RPSA(P\d+)?")
-SEX_GENES = {
-    "female": ("XIST", "TSIX"),
-    "male": (
-        "RPS4Y1",
-        "DDX3Y",
-        "UTY",
-        "KDM5D",
-        "EIF1AY",
-        "USP9Y",
-        "ZFY",
-        "TXLNGY",
-        "NLGN4Y",
-        "TMSB4Y",
-    ),
-}
-_SEX = {symbol for symbols in SEX_GENES.values() for symbol in symbols}
+_SEX = gene_set("female") | gene_set("male")
 _MORE_SEX = {"RPS4Y2", "PRKY", "TTTY14", "TTTY15", "SRY"}  # too few or shared with X to tell sex by
 
 

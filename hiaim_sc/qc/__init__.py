@@ -1,6 +1,7 @@
-"""Which cells count: metrics, limits, doublets. Cells are flagged with reasons, never removed."""
+"""Which cells count: metrics, limits, doublets, ambient RNA, sex. None is removed."""
 
 from hiaim_sc.qc.cells import CellQc, assess_cells
 from hiaim_sc.qc.hashtags import exclude_unassigned
+from hiaim_sc.qc.sex import count_sex_genes
 
-__all__ = ["CellQc", "assess_cells", "exclude_unassigned"]
+__all__ = ["CellQc", "assess_cells", "count_sex_genes", "exclude_unassigned"]

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hiaim_sc.names import QC_REASONS
+from hiaim_sc.qc.ambient import estimate_ambient
 from hiaim_sc.qc.doublets import DOUBLET_THRESHOLD, score_doublets
 from hiaim_sc.qc.limits import find_failures, set_limits
 from hiaim_sc.qc.metrics import METRICS, is_mitochondrial, measure_cells
+from hiaim_sc.qc.scores import score_programmes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,12 +29,14 @@ class CellQc:
     ----------
     table
         A row per cell barcode, in the order of the counts: `cell_barcode total_counts
-        n_genes_by_counts pct_counts_mt scrublet_score receptor_evidence lineage_evidence
-        doublet_score predicted_doublet qc_pass qc_reason`. `scrublet_score` is NaN where it was not
-        computed.
+        n_genes_by_counts pct_counts_mt pct_counts_hb dissociation_score s_score g2m_score phase
+        scrublet_score receptor_evidence lineage_evidence doublet_score predicted_doublet
+        doublet_evidence qc_pass qc_reason`. `scrublet_score` is NaN where it was not computed;
+        `doublet_evidence` says what spoke most for a predicted doublet and is empty otherwise.
     limits
         Per metric `lower`, `upper`, `rule`, `n_failed`; `doublet_threshold`, `doublet_rate`,
-        `doublet_weights` (log-odds per unit of evidence) and `n_doublets`. Ready for JSON.
+        `doublet_weights` (log-odds per unit of evidence) and `n_doublets`; `ambient`, the fields
+        of `hiaim_sc.qc.ambient.AmbientEstimate`. Ready for JSON.
     """
 
     table: pd.DataFrame
@@ -45,10 +49,12 @@ def assess_cells(
     options: QcOptions,
     *,
     rng: np.random.Generator,
+    soup: pd.DataFrame | None = None,
 ) -> CellQc:
-    """Metrics, limits, doublet scores and the reasons why cells are not counted.
+    """Metrics, limits, scores, doublets, ambient RNA and why cells are not counted.
 
-    No cell is removed. A cell has no upper limit on its counts: large cells are real.
+    No cell is removed. A cell has no upper limit on its counts: large cells are real. Scores of
+    programmes and the share of haemoglobin describe a cell and fail none.
 
     Parameters
     ----------
@@ -61,14 +67,16 @@ def assess_cells(
         Limits, and the expected doublet rate.
     rng
         Draws the simulated doublets.
+    soup
+        ``gene_id n_counts``: counts in empty droplets; None where no unfiltered matrix was given.
     """
     metrics = measure_cells(counts)
     metric_limits = set_limits(metrics, options, has_mt=bool(is_mitochondrial(counts).any()))
     failed = find_failures(metrics, metric_limits)
-    table = metrics[list(METRICS)].copy()
-    scores: dict[str, Any] = {}
+    table = metrics[list(METRICS)].join(score_programmes(counts))
+    reference = ~failed.any(axis=1).to_numpy()
+    scores: dict[str, Any] = {"ambient": estimate_ambient(counts, reference, soup).to_dict()}
     if options.doublets:
-        reference = ~failed.any(axis=1).to_numpy()
         found = score_doublets(counts, receptors, options, reference=reference, rng=rng)
         table = table.assign(
             scrublet_score=found.scrublet,
@@ -76,12 +84,15 @@ def assess_cells(
             lineage_evidence=found.lineage,
             doublet_score=found.score,
         )
-        scores = {"doublet_rate": found.rate, "doublet_weights": found.weights}
+        scores |= {"doublet_rate": found.rate, "doublet_weights": found.weights}
+        evidence = found.strongest
     else:
         table = table.assign(
             scrublet_score=np.nan, receptor_evidence=0.0, lineage_evidence=0.0, doublet_score=0.0
         )
+        evidence = np.full(len(table), "", dtype=object)
     table["predicted_doublet"] = table["doublet_score"] > DOUBLET_THRESHOLD
+    table["doublet_evidence"] = np.where(table["predicted_doublet"], evidence, "")
     failed["doublet"] = table["predicted_doublet"]
     table["qc_pass"] = ~failed.any(axis=1)
     table["qc_reason"] = _join_reasons(failed)

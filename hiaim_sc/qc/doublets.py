@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 DOUBLET_THRESHOLD = 0.5
 FEATURES = ("neighbours", "receptor", "lineage")
-_SIMULATED_PER_CELL = 2.0
+# more of them say nothing new, and neighbours cost the square of their number
+_SIMULATED_PER_CELL, _MAX_SIMULATED = 2.0, 20_000
 _RIDGE = 0.1
 _N_ROUNDS = 5
 # three chains of a kind, or receptors of two kinds: a doublet until shown otherwise
@@ -44,6 +45,8 @@ class DoubletScores:
         Evidence in [0, 1] from receptor chains, and from markers of a second compartment.
     score
         Probability of being a doublet, at the expected rate.
+    strongest
+        Which of `FEATURES` adds most log-odds beyond a usual cell's, or the receptor by rule.
     weights
         Log-odds per unit of each of `FEATURES`; empty where the library is too small.
     rate
@@ -54,6 +57,7 @@ class DoubletScores:
     receptor: np.ndarray
     lineage: np.ndarray
     score: np.ndarray
+    strongest: np.ndarray
     weights: dict[str, float]
     rate: float
 
@@ -69,8 +73,9 @@ def score_doublets(
     r"""Probability that each cell is a doublet.
 
     Two reference cells drawn at random are summed (counts, marker counts, receptor chains) to a
-    simulated doublet, twice as many as cells. A logistic regression of simulated against observed
-    cells, both halves of equal weight, turns three features into a log likelihood ratio
+    simulated doublet, twice as many as cells and at most 20,000. A logistic regression of simulated
+    against observed cells, both halves of equal weight, turns three features into a log likelihood
+    ratio
 
     .. math:: \ell = w_0 + w_1\,\mathrm{logit}(q) + w_2 e_{receptor} + w_3 e_{lineage},\quad
        w_1, w_2, w_3 \ge 0
@@ -108,9 +113,11 @@ def score_doublets(
     lineage = lineages.evidence(markers, chains.has_receptor)
     rate = float(np.clip(options.doublets_per_1000 * n_cells / 1000, _MIN_RATE, _MAX_RATE))
     scrublet, log_ratio, weights = np.full(n_cells, np.nan), np.zeros(n_cells), {}
+    spoken = np.zeros((n_cells, len(FEATURES)))
     pool = np.flatnonzero(reference)
     if len(pool) >= options.min_cells_doublets:
-        parents = _draw_parents(pool, round(_SIMULATED_PER_CELL * n_cells), rng)
+        n_simulated = min(round(_SIMULATED_PER_CELL * n_cells), _MAX_SIMULATED)
+        parents = _draw_parents(pool, n_simulated, rng)
         first, second = parents.T
         neighbours = score_neighbours(sparse.csr_matrix(counts.X), parents, reference)
         simulated = chains.take(first) + chains.take(second)
@@ -124,12 +131,15 @@ def score_doublets(
         )
         fitted = _fit_log_ratio(observed_features[reference], simulated_features, rate)
         log_ratio = fitted[0] + observed_features @ fitted[1:]
+        usual = np.median(observed_features[reference], axis=0)
+        spoken = (observed_features - usual) * fitted[1:]
         scrublet = neighbours.scrublet_score(rate)
         weights = dict(zip(FEATURES, fitted[1:].tolist(), strict=True))
     posterior = special.expit(log_ratio + special.logit(rate))
     rule = np.where(receptor >= MULTICHAIN, _P_MULTICHAIN, 0.0)
     score = 1 - (1 - posterior) * (1 - rule)
-    return DoubletScores(scrublet, receptor, lineage, score, weights, rate)
+    strongest = np.where(rule > posterior, "receptor", np.array(FEATURES)[spoken.argmax(axis=1)])
+    return DoubletScores(scrublet, receptor, lineage, score, strongest, weights, rate)
 
 
 def _draw_parents(pool: np.ndarray, n_simulated: int, rng: np.random.Generator) -> np.ndarray:

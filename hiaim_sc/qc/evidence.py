@@ -106,14 +106,18 @@ class LineageModel:
         return np.sort(filled, axis=1)[:, -2]
 
 
-def count_markers(counts: AnnData) -> np.ndarray:
-    """Marker counts per compartment of `COMPARTMENT_MARKERS`. (n_cells, n_compartments) int."""
+def marker_columns(counts: AnnData) -> np.ndarray:
+    """Which genes are markers of each of `COMPARTMENT_MARKERS`. (n_genes, n_compartments) bool."""
     symbols = counts.var["symbol"].astype(str)
-    belongs = np.column_stack(
+    return np.column_stack(
         [symbols.isin(markers.split()).to_numpy() for markers in COMPARTMENT_MARKERS.values()]
     )
+
+
+def count_markers(counts: AnnData) -> np.ndarray:
+    """Marker counts per compartment of `COMPARTMENT_MARKERS`. (n_cells, n_compartments) int."""
     matrix: Any = counts.X
-    return np.asarray(matrix @ belongs.astype(np.int64))
+    return np.asarray(matrix @ marker_columns(counts).astype(np.int64))
 
 
 def count_receptors(receptors: pd.DataFrame | None, cell_barcodes: pd.Index) -> ReceptorCounts:

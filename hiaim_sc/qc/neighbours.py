@@ -114,13 +114,17 @@ def _embed(logged: np.ndarray, is_fitted: np.ndarray) -> np.ndarray:
 
 def _count_neighbours(embedding: np.ndarray, is_simulated: np.ndarray, k: int) -> np.ndarray:
     """Simulated doublets among the k nearest other rows. (n_rows,) int."""
-    found = np.zeros(len(embedding), dtype=np.int64)
-    squares = (embedding**2).sum(axis=1)
-    for start in range(0, len(embedding), _CHUNK):
-        rows = np.arange(start, min(start + _CHUNK, len(embedding)))
-        # the row's own square is the same for all of its neighbours: it orders nothing
-        distance = squares - 2 * embedding[rows] @ embedding.T
-        distance[np.arange(len(rows)), rows] = np.inf
-        nearest = np.argpartition(distance, k - 1, axis=1)[:, :k]
-        found[rows] = is_simulated[nearest].sum(axis=1)
+    import faiss
+
+    points = np.ascontiguousarray(embedding, dtype=np.float32)
+    index = faiss.IndexFlatL2(points.shape[1])
+    index.add(points)
+    found = np.zeros(len(points), dtype=np.int64)
+    for start in range(0, len(points), _CHUNK):
+        rows = np.arange(start, min(start + _CHUNK, len(points)))
+        nearest = index.search(points[rows], k + 1)[1]
+        is_own = nearest == rows[:, None]
+        # of rows that are all alike, the row itself may be missing: then the last is one too many
+        is_own[~is_own.any(axis=1), -1] = True
+        found[rows] = is_simulated[nearest[~is_own].reshape(len(rows), k)].sum(axis=1)
     return found

@@ -73,6 +73,16 @@ def draw_ambient_share(mean: float, rng: np.random.Generator) -> float:
     return min(float(share), _MAX_AMBIENT)
 
 
+def mean_profile(profiles: np.ndarray, mitochondrial: np.ndarray, cells: CellDraw) -> np.ndarray:
+    """Share of each gene in the counts of all cells together: the ambient RNA. (genes,)."""
+    weights = np.zeros(len(profiles))
+    np.add.at(weights, cells.state, cells.size * (1 - cells.mt_share))
+    # no matrix product: its last digit depends on the machine, and with it a count now and then
+    soup = (weights[:, None] * profiles).sum(axis=0)
+    soup += (cells.size * cells.mt_share).sum() * mitochondrial
+    return soup / soup.sum()
+
+
 def draw_counts(
     profiles: np.ndarray,
     mitochondrial: np.ndarray,
@@ -88,12 +98,7 @@ def draw_counts(
     dispersion; ambient counts are Poisson around ``a s`` times the library's mean profile, with
     `s` the size, `f` the mitochondrial share and `a` the ambient share.
     """
-    weights = np.zeros(len(profiles))
-    np.add.at(weights, cells.state, cells.size * (1 - cells.mt_share))
-    # no matrix product: its last digit depends on the machine, and with it a count now and then
-    soup = (weights[:, None] * profiles).sum(axis=0)
-    soup += (cells.size * cells.mt_share).sum() * mitochondrial
-    soup /= soup.sum()
+    soup = mean_profile(profiles, mitochondrial, cells)
     step = max(1, _CHUNK // profiles.shape[1])
     blocks = []
     for start in range(0, len(cells.state), step):

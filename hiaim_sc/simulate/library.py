@@ -13,7 +13,13 @@ from hiaim_sc.names import COARSE_OF_CELL_TYPE
 from hiaim_sc.simulate.antigens import antigen_panel, draw_antigen_counts
 from hiaim_sc.simulate.cells import NO_CLONE, Cells, draw_cells
 from hiaim_sc.simulate.contigs import build_contigs
-from hiaim_sc.simulate.expression import draw_ambient_share, draw_counts, library_profiles
+from hiaim_sc.simulate.empty_droplets import draw_empty_droplets
+from hiaim_sc.simulate.expression import (
+    draw_ambient_share,
+    draw_counts,
+    library_profiles,
+    mean_profile,
+)
 from hiaim_sc.simulate.seeds import generator
 from hiaim_sc.simulate.transcriptome import COUNTS_OF_LEVELS
 
@@ -58,6 +64,8 @@ class SimulatedLibrary:
         Share of ambient RNA in the counts.
     hashtag_counts, hashtags
         Of a pooled library: droplets x hashtags, CSR int32, and their names.
+    empty_counts
+        Empty droplets x genes, CSR int32; None where none were asked for.
     """
 
     library_id: str
@@ -70,6 +78,7 @@ class SimulatedLibrary:
     ambient_share: float
     hashtag_counts: sparse.csr_matrix | None = None
     hashtags: tuple[str, ...] = ()
+    empty_counts: sparse.csr_matrix | None = None
 
 
 def build_library(
@@ -96,8 +105,9 @@ def build_library(
     droplet, n_droplets = _load_droplets(settings, rng)
     cells = draw_cells(settings, specimen, repertoire, transcriptome.states, len(droplet))
     ambient_share = draw_ambient_share(settings.ambient_mean[specimen.tissue], rng)
+    profiles = library_profiles(settings, transcriptome, library)
     counts = draw_counts(
-        library_profiles(settings, transcriptome, library),
+        profiles,
         transcriptome.mitochondrial,
         cells.draw,
         ambient_share=ambient_share,
@@ -105,7 +115,7 @@ def build_library(
         rng=rng,
     )
     counts += _draw_v_genes(transcriptome, cells, repertoire, rng)
-    barcodes = _draw_barcodes(n_droplets, rng)
+    barcodes = draw_barcodes(n_droplets, rng)
     antigen = np.where(cells.clone == NO_CLONE, "", repertoire.antigen[cells.clone])
     tags = draw_antigen_counts(settings, antigen_panel(settings), antigen, rng)
     truth = _describe_cells(cells, repertoire, antigen, np.asarray(counts.sum(axis=1)).ravel())
@@ -120,6 +130,11 @@ def build_library(
         contigs=build_contigs(settings, cells, repertoire, barcodes[droplet], rng),
         cells=_merge_doublets(truth),
         ambient_share=ambient_share,
+        empty_counts=draw_empty_droplets(
+            settings,
+            mean_profile(profiles, transcriptome.mitochondrial, cells.draw),
+            generator(settings.seed, "empty droplets", *specimen.key),
+        ),
     )
 
 
@@ -163,7 +178,7 @@ def _draw_v_genes(
     return matrix
 
 
-def _draw_barcodes(n: int, rng: np.random.Generator) -> np.ndarray:
+def draw_barcodes(n: int, rng: np.random.Generator) -> np.ndarray:
     """Different random 16-mers with the GEM group ``-1``, sorted."""
     drawn = np.unique(rng.integers(0, 4**_BARCODE_LENGTH, size=n + n // 10 + 10))
     numbers = np.sort(rng.permutation(drawn)[:n])

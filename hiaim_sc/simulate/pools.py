@@ -99,7 +99,13 @@ def pool_libraries(
         contigs=_move_contigs(contigs, dict(zip(barcodes, barcodes[home], strict=True))),
         cells=truth.iloc[kept[order]].assign(library_id=plan.library_id),
         ambient_share=float(np.mean([lib.ambient_share for lib in libraries])),
+        empty_counts=_stack_empty(libraries),
     )
+
+
+def _stack_empty(libraries: Sequence[SimulatedLibrary]) -> sparse.csr_matrix | None:
+    blocks = [lib.empty_counts for lib in libraries if lib.empty_counts is not None]
+    return sparse.vstack(blocks, format="csr") if blocks else None
 
 
 def gather_pools(

@@ -90,6 +90,9 @@ class SimulationSettings(Model):
         default_factory=lambda: {"blood": 0.05, "tumor": 0.12},
         description="Mean share of ambient RNA; never above 0.5 in a library.",
     )
+    empty_droplets: int = Field(
+        0, ge=0, description="Empty droplets in an unfiltered matrix per library; 0: no such file."
+    )
     dying_share: Fraction = Field(0.05, description="Cells with few counts, mostly mitochondrial.")
     doublet_rate_per_1000: float = Field(
         0.008, ge=0, le=0.1, description="Doublets, as a share of cells, per 1,000 cells."

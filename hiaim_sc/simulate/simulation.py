@@ -13,10 +13,17 @@ from hiaim_sc.simulate.cohort_screens import write_screens
 from hiaim_sc.simulate.library import CELL_COLUMNS, SimulatedLibrary, build_library
 from hiaim_sc.simulate.pools import gather_pools, plan_pools
 from hiaim_sc.simulate.repertoire import draw_repertoire
-from hiaim_sc.simulate.study_tables import CHEMISTRY, CONTIGS, MATRIX, study_tables
+from hiaim_sc.simulate.study_tables import (
+    CHEMISTRY,
+    CONTIGS,
+    MATRIX,
+    RAW_MATRIX,
+    study_tables,
+)
 from hiaim_sc.simulate.targets import complete_folder, refuse_targets
 from hiaim_sc.simulate.transcriptome import build_transcriptome
 from hiaim_sc.simulate.truth import TruthLedger, describe_planted, latent_clones, true_effects
+from hiaim_sc.simulate.unfiltered import with_empty_droplets
 from hiaim_sc.simulate.writers import CloneWriter, write_matrix, write_table
 
 if TYPE_CHECKING:
@@ -146,4 +153,7 @@ def _write_library(
     folder.mkdir(parents=True)
     panel = antigen_panel(settings)
     write_matrix(folder / MATRIX, library, transcriptome.genes, panel, CHEMISTRY)
+    if library.empty_counts is not None:
+        unfiltered = with_empty_droplets(settings, library)
+        write_matrix(folder / RAW_MATRIX, unfiltered, transcriptome.genes, panel, CHEMISTRY)
     library.contigs.to_csv(folder / CONTIGS, index=False, lineterminator="\n")

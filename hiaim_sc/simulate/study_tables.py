@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hiaim_sc.simulate.settings import SimulationSettings
 
 MATRIX = "filtered_feature_bc_matrix.h5"
+RAW_MATRIX = "raw_feature_bc_matrix.h5"
 CONTIGS = "filtered_contig_annotations.csv"
 CHEMISTRY = "Single Cell V(D)J (R2-only)"
 _CYTOMETRY_ERROR = 0.1  # log-SD of the cytometer's NK share
@@ -54,7 +55,9 @@ def study_tables(settings: SimulationSettings, cohort: Cohort) -> dict[str, pd.D
                 _library_row(settings, pool.library_id, pool.members)
                 for pool in plan_pools(settings, cohort)
             ),
-            columns=list(_LIBRARY_COLUMNS),
+            columns=[
+                name for name in _LIBRARY_COLUMNS if name != "gex_raw" or settings.empty_droplets
+            ],
         ).sort_values("library_id", ignore_index=True),
         "measurements.tsv": _measurements(settings, cohort),
     }
@@ -83,7 +86,7 @@ def _bulk_tables(
 
 
 _LIBRARY_COLUMNS = (
-    *("library_id", "sample_id", "batch", "gex", "vdj", "dna_barcodes"),
+    *("library_id", "sample_id", "batch", "gex", "gex_raw", "vdj", "dna_barcodes"),
     *("state", "expected_cells", "chemistry"),
 )
 
@@ -107,6 +110,7 @@ def _library_row(
         "sample_id": members[0].sample.sample_id if len(members) == 1 else "",
         "batch": members[0].sample.patient.batch,
         "gex": f"{folder}/{MATRIX}",
+        "gex_raw": f"{folder}/{RAW_MATRIX}",
         "vdj": f"{folder}/{CONTIGS}",
         "dna_barcodes": f"{folder}/{MATRIX}" if settings.n_antigens else "",
         "state": "delivered",

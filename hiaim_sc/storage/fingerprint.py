@@ -27,7 +27,8 @@ class CodeFingerprint:
     Attributes
     ----------
     source
-        Digest of the source of every module of ours in the import closure.
+        Digest of the source of every module of ours in the import closure, and of the tables
+        (``.tsv``) that lie beside them.
     modules
         Their names, sorted.
     versions
@@ -53,6 +54,17 @@ def _distributions() -> dict[str, list[str]]:
 def _source_digest(module: str) -> str:
     found = import_module(module).__file__
     return digest_file(Path(found)) if found else ""
+
+
+@cache
+def _tables_digest(folder: Path) -> list[list[str]]:
+    """Name and digest of each packaged table in a folder of modules."""
+    return [[path.name, digest_file(path)] for path in sorted(folder.glob("*.tsv"))]
+
+
+def _folders(modules: list[str]) -> list[Path]:
+    found = [import_module(module).__file__ for module in modules]
+    return sorted({Path(name).parent for name in found if name})
 
 
 def _closure(packages: tuple[str, ...]) -> set[str]:
@@ -88,5 +100,6 @@ def fingerprint_code(*packages: str) -> CodeFingerprint:
         for distribution in _distributions().get(module.split(".")[0], []):
             if module.split(".")[0] != _PACKAGE:
                 versions[distribution] = metadata.version(distribution)
-    source = digest_value([[name, _source_digest(name)] for name in ours])
+    tables = [_tables_digest(folder) for folder in _folders(ours)]
+    source = digest_value([[name, _source_digest(name)] for name in ours] + tables)
     return CodeFingerprint(source, tuple(ours), dict(sorted(versions.items())))

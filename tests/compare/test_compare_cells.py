@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from hiaim_sc.compare import build_cells, count_sex_genes, label_specificity, summarise_libraries
+from hiaim_sc.compare import build_cells, label_specificity, summarise_libraries
 from hiaim_sc.config import TcrOptions
 from hiaim_sc.names import CONTIG_REASONS, RELEASE_TABLES
 
@@ -34,6 +34,12 @@ def cell_qc() -> pd.DataFrame:
             "predicted_doublet": [False, False],
             "qc_pass": [True, False],
             "qc_reason": ["", "low_counts;low_genes"],
+            "doublet_evidence": "",
+            "pct_counts_hb": [0.0, 1.5],
+            "dissociation_score": [0.1, 0.4],
+            "s_score": [0.2, -0.1],
+            "g2m_score": [0.1, -0.2],
+            "phase": ["S", "G1"],
         }
     )
 
@@ -148,18 +154,14 @@ def test_antigen_calls_carry_clone_and_verdict(cell_qc, receptors, clone_cells, 
     assert list(label_specificity(calls.iloc[:0], cells)) == list(RELEASE_TABLES["specificity"])
 
 
-def test_sex_genes_are_counted_by_symbol():
-    stats = pd.DataFrame({"symbol": ["XIST", "RPS4Y1", "DDX3Y", "CD3E"], "sum": [5, 2, 3, 90]})
-    found = count_sex_genes({"L2": stats, "L1": stats.iloc[:1]})
-    assert found.to_dict("list") == {
-        "library_id": ["L1", "L2"],
-        "female": [5, 5],
-        "male": [0, 5],
-        "total": [5, 100],
-    }
+def test_what_describes_a_cell_stands_beside_it(cell_qc, receptors, clone_cells, cell_types):
+    cells = build(cell_qc, receptors, clone_cells, cell_types)
+    assert cells["phase"].fillna("").tolist() == ["S", "G1", "", ""]
+    assert cells["pct_counts_hb"].tolist()[:2] == [0.0, 1.5]
+    assert cells.loc["AAA", "qc_reason"] == ""
 
 
-def summarise(cell_qc, report, state="delivered") -> pd.Series:
+def summarise(cell_qc, report, state="delivered", **limits) -> pd.Series:
     states = pd.DataFrame(
         {
             "library_id": ["L1", "L2"],
@@ -170,7 +172,7 @@ def summarise(cell_qc, report, state="delivered") -> pd.Series:
         }
     )
     table = summarise_libraries(
-        states, {"L1": report}, {"L1": cell_qc}, {"L1": {"doublet_threshold": 0.3}}
+        states, {"L1": report}, {"L1": cell_qc}, {"L1": {"doublet_threshold": 0.3, **limits}}
     )
     assert table["library_id"].tolist() == ["L1"]
     assert list(table)[: len(RELEASE_TABLES["libraries_qc"])] == list(
@@ -189,8 +191,36 @@ def test_a_library_is_counted(cell_qc):
     row = summarise(many(cell_qc, 150, 50), {"n_cells_gex": 200, "join_rate": 0.9})
     counts = ["n_cells_read", "n_cells_kept", "n_low_counts", "n_low_genes", "n_high_mt"]
     assert row[counts].tolist() == [200, 150, 50, 50, 0]
+    assert (row["n_cells_lost"], row["cells_lost"]) == (50, "low_counts;low_genes: 50")
     assert row[["median_counts", "median_genes", "pct_mt"]].tolist() == [1000, 500, 2.0]
     assert (row["verdict"], row["reason"]) == ("pass", "")
+
+
+AMBIENT = {
+    "fraction": 0.25,
+    "se": 0.02,
+    "low": 0.21,
+    "high": 0.29,
+    "method": "empty_droplets",
+    "n_cells": 90,
+    "reason": "",
+}
+
+
+def test_ambient_rna_is_reported_and_much_of_it_is_a_warning(cell_qc):
+    row = summarise(many(cell_qc, 150, 0), {}, ambient=AMBIENT)
+    assert row[[f"ambient_{name}" for name in AMBIENT]].to_dict() == {
+        f"ambient_{name}": value for name, value in AMBIENT.items()
+    }
+    assert row["reason"] == "25 % of the counts are ambient RNA (above 20 %)"
+    assert summarise(many(cell_qc, 150, 0), {}, ambient=AMBIENT | {"fraction": 0.2})["reason"] == ""
+
+
+def test_ambient_rna_that_was_not_estimated_is_empty_with_a_reason(cell_qc):
+    none = {**dict.fromkeys(AMBIENT), "method": "mean_profile", "n_cells": 3, "reason": "3 cells"}
+    row = summarise(many(cell_qc, 150, 0), {}, ambient=none)
+    assert pd.isna(row["ambient_fraction"])
+    assert (row["ambient_reason"], row["verdict"]) == ("3 cells", "pass")
 
 
 def test_contigs_add_up_over_their_reasons(cell_qc):

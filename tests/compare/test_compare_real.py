@@ -49,7 +49,7 @@ def swap_checks(layout: pd.DataFrame, receptors: dict[str, pd.DataFrame]) -> pd.
     table = check_identity(
         share_clones(clones),
         clones,
-        pd.DataFrame({"library_id": [], "female": [], "male": [], "total": []}),
+        pd.DataFrame({"library_id": [], "sample_id": [], "female": [], "male": []}),
         layout,
         pd.DataFrame({"patient_id": [], "sex": []}),
         {},

@@ -73,7 +73,7 @@ def check(counts: pd.DataFrame, is_recorded_as: dict[str, str] | None = None) ->
     table = check_identity(
         share_clones(clones),
         clones,
-        pd.DataFrame({"library_id": [], "female": [], "male": [], "total": []}),
+        pd.DataFrame({"library_id": [], "sample_id": [], "female": [], "male": []}),
         layout.assign(library_id=layout["sample_id"]),
         pd.DataFrame({"patient_id": [], "sex": []}),
         {},

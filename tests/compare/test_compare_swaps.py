@@ -122,9 +122,10 @@ def check(truth: str, sex_counts=None, participants=None, depth=100, overlap=Non
     clones["clone_key"] = clones["patient_id"] + "|" + receptor
     layout = pd.DataFrame({"library_id": SAMPLES, "sample_id": SAMPLES, "patient_id": patients})
     if sex_counts is None:
-        sex_counts = pd.DataFrame({"library_id": SAMPLES, "female": 0, "male": 0, "total": 9})
+        sex_counts = pd.DataFrame({"library_id": SAMPLES, "female": 0, "male": 0})
     if participants is None:
         participants = pd.DataFrame({"patient_id": ["A", "B"], "sex": ["female", "male"]})
+    sex_counts = pd.DataFrame({"sample_id": None}, index=sex_counts.index).join(sex_counts)
     reports = {"A1": {"join_rate": 0.5}, "A2": {"join_rate": 0.9}}
     table = check_identity(
         sharing, clones, sex_counts, layout, participants, reports, IdentityOptions()
@@ -164,7 +165,7 @@ def test_an_unclear_sex_does_not_tell_which_of_two_samples_moved():
     # A3 and B3 have too few cells; of the others A2 and B1, or A1 and B2, changed places
     depth = [100, 100, 1, 100, 100, 1]
     counts = {"library_id": SAMPLES, "female": [0, 0, 0, 60, 0, 0], "male": [0, 0, 0, 40, 0, 0]}
-    unclear = pd.DataFrame(counts).assign(total=999)
+    unclear = pd.DataFrame(counts)
     swap = check("AB_AB_", depth=depth, sex_counts=unclear).loc["swap"]
     assert (swap["verdict"] == "fail").all()
     clear = unclear.assign(female=[0, 0, 0, 100, 0, 0], male=0)
@@ -181,7 +182,7 @@ def test_samples_with_few_receptor_cells_are_not_judged():
     [(95, 5, "pass"), (50, 50, "warn"), (5, 95, "fail"), (3, 4, None)],
 )
 def test_sex_is_held_against_the_record(female, male, verdict):
-    counts = pd.DataFrame({"library_id": ["A1"], "female": female, "male": male, "total": 999})
+    counts = pd.DataFrame({"library_id": ["A1"], "female": female, "male": male})
     table = check("AAABBB", sex_counts=counts)
     if verdict is None:
         assert "sex" not in table.index.get_level_values("check")
@@ -206,10 +207,37 @@ def test_without_a_recorded_sex_the_samples_must_agree(shares, verdicts):
     n_female = [round(100 * share) for share in shares]
     n_male = [100 - n for n in n_female]
     names = SAMPLES[: len(shares)]
-    counts = pd.DataFrame({"library_id": names, "female": n_female, "male": n_male, "total": 999})
+    counts = pd.DataFrame({"library_id": names, "female": n_female, "male": n_male})
     unknown = pd.DataFrame({"patient_id": ["A", "B"], "sex": [None, "male"]})
     table = check("AAABBB", sex_counts=counts, participants=unknown).reset_index()
     assert table.loc[table["check"] == "sex", "verdict"].tolist() == verdicts
+
+
+def test_each_sample_of_a_pool_is_judged_by_its_own_cells():
+    layout = pd.DataFrame(
+        {"library_id": "pool", "sample_id": ["A1", "B1", "B2"], "patient_id": ["A", "B", "B"]}
+    )
+    counts = pd.DataFrame(
+        {
+            "library_id": "pool",
+            "sample_id": ["A1", "B1", "B2"],
+            "female": [90, 5, 93],
+            "male": [10, 95, 7],
+        }
+    )
+    participants = pd.DataFrame({"patient_id": ["A", "B"], "sex": ["female", "male"]})
+    clones = pd.DataFrame(
+        {"sample_id": ["A1"], "patient_id": ["A"], "clone_key": ["A|a"], "n_cells": [1]}
+    )
+    sharing = pd.DataFrame({"sample_id_1": [], "sample_id_2": [], "morisita_horn": []})
+    table = check_identity(sharing, clones, counts, layout, participants, {}, IdentityOptions())
+    found = table[table["check"] == "sex"]
+    assert found["library_id"].eq("pool").all()
+    assert found.set_index("sample_id")["verdict"].to_dict() == {
+        "A1": "pass",
+        "B1": "pass",
+        "B2": "fail",
+    }
 
 
 def test_join_rate_is_as_ingest_reported_it():

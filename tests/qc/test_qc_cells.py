@@ -11,6 +11,7 @@ import pytest
 from anndata.io import read_h5ad
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from hiaim_sc.config import QcOptions
 from hiaim_sc.names import QC_REASONS
@@ -21,11 +22,17 @@ COLUMNS = [
     "total_counts",
     "n_genes_by_counts",
     "pct_counts_mt",
+    "pct_counts_hb",
+    "dissociation_score",
+    "s_score",
+    "g2m_score",
+    "phase",
     "scrublet_score",
     "receptor_evidence",
     "lineage_evidence",
     "doublet_score",
     "predicted_doublet",
+    "doublet_evidence",
     "qc_pass",
     "qc_reason",
 ]
@@ -75,6 +82,7 @@ def test_multichain_cells_are_doublets_even_in_a_small_library(one_of_each, make
     table = assess(one_of_each, receptors, min_counts=0, min_genes=0).table
     assert table["predicted_doublet"].tolist() == [True, False, False, False, False]
     assert table["qc_reason"].iloc[0] == "doublet"
+    assert table["doublet_evidence"].tolist() == ["receptor", "", "", "", ""]
     assert table["scrublet_score"].isna().all()
 
 
@@ -89,6 +97,60 @@ def test_counts_have_no_upper_limit(make_counts):
     matrix = np.random.default_rng(0).poisson(20, (80, 150))
     matrix[0] *= 50
     assert assess(make_counts(matrix, [f"G{i}" for i in range(150)])).table["qc_pass"].all()
+
+
+def test_large_tumour_cells_pass(make_planted):
+    """Forty times as many counts as the other cells, 60,000 and more: an epithelial cell is large.
+
+    Its counts are no reason, and its markers are of one compartment.
+    """
+    library = make_planted(n_cells=400, rate=0.0)
+    matrix = library.counts.X.toarray()
+    epithelial = library.counts.var["symbol"].isin(["EPCAM", "KRT8", "KRT18", "KRT19"]).to_numpy()
+    has_receptor = library.counts.obs_names.isin(library.receptors["cell_barcode"])
+    of_tumour = np.flatnonzero((matrix[:, epithelial].sum(axis=1) > 5) & ~has_receptor)
+    others = np.isin(library.counts.var["symbol"], ["LYZ", "CD79A", "CD3E"])
+    large = of_tumour[matrix[of_tumour][:, others].sum(axis=1) == 0][:15]
+    matrix[large] *= 40
+    counts = library.counts.copy()
+    counts.X = sparse.csr_matrix(matrix)
+    table = assess(counts, library.receptors).table.iloc[large]
+    assert len(large) >= 10
+    assert table["total_counts"].median() > 60_000 * 0.5
+    assert (table["total_counts"] > 60_000).any()
+    assert table["qc_pass"].all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(30, 120),
+    st.fractions(0, 1),
+    st.fractions(0, 1),
+    st.booleans(),
+)
+def test_every_cell_is_kept_or_counted_under_its_reasons(seed, n_cells, dying, small, doublets):
+    """Of each library, cells read = cells kept + cells lost by reason, and no upper count limit."""
+    from .conftest import to_counts, to_receptors
+
+    rng = np.random.default_rng(seed)
+    matrix = rng.poisson(3.0, (n_cells, 60))
+    matrix[rng.random(n_cells) < small] //= 5
+    matrix[rng.random(n_cells) < dying, 0] += 150
+    matrix[rng.random(n_cells) < 0.1] *= 100
+    counts = to_counts(matrix, ["MT-CO1", *(f"G{i}" for i in range(59))])
+    receptors = to_receptors(counts.obs_names, *rng.integers(0, 4, (2, n_cells)))
+    options = {"min_counts": 50, "min_genes": 30, "min_cells_doublets": 30, "doublets": doublets}
+    table = assess(counts, receptors, **options).table
+    lost = table.loc[~table["qc_pass"], "qc_reason"].value_counts()
+    assert len(table) == n_cells == table["qc_pass"].sum() + lost.sum()
+    assert set(";".join(lost.index).split(";")) <= {"", *QC_REASONS}
+    assert "" not in lost.index
+    assert (table.loc[table["qc_pass"], "qc_reason"] == "").all()
+    reasons = table["qc_reason"].str.split(";")
+    is_doublet = reasons.map(lambda found: "doublet" in found)
+    assert (is_doublet == table["predicted_doublet"]).all()
+    assert (is_doublet == (table["doublet_evidence"] != "")).all()
 
 
 @settings(max_examples=25, deadline=None)

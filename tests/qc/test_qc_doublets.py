@@ -11,8 +11,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from hiaim_sc.config import QcOptions
 from hiaim_sc.qc import assess_cells
-from hiaim_sc.qc.doublets import _fit_logistic
-from hiaim_sc.qc.evidence import LineageModel, count_markers, count_receptors
+from hiaim_sc.qc.doublets import FEATURES, _fit_logistic
+from hiaim_sc.qc.evidence import MULTICHAIN, LineageModel, count_markers, count_receptors
 from hiaim_sc.qc.neighbours import NeighbourScores, _count_neighbours, score_neighbours
 
 OPTIONS = QcOptions()
@@ -53,6 +53,20 @@ def test_calls_find_mixed_doublets_and_spare_single_cells(planted_libraries):
     false = np.concatenate([call[~library.is_doublet] for call, library in pairs]).mean()
     assert recall >= 0.5
     assert false <= 0.01
+
+
+def test_what_spoke_most_for_a_doublet_is_named(planted_libraries):
+    tables = [assess(library).table for library in planted_libraries]
+    called = [table[table["predicted_doublet"]] for table in tables]
+    assert set().union(*(table["doublet_evidence"] for table in called)) <= set(FEATURES)
+    by_receptor = [
+        assess(library, receptors=False).table["doublet_evidence"] for library in planted_libraries
+    ]
+    assert not any((evidence == "receptor").any() for evidence in by_receptor)
+    full = [table[table["receptor_evidence"] >= MULTICHAIN] for table in tables]
+    assert all((table["doublet_evidence"] != "").all() for table in full)
+    spoken = np.concatenate([table["doublet_evidence"] for table in called])
+    assert (spoken == "lineage").sum() + (spoken == "receptor").sum() > 0
 
 
 def test_without_receptors_scores_still_find_doublets(planted_libraries):

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
-from hiaim_sc.simulate import simulate_library
+from hiaim_sc.ingest import read_matrix
+from hiaim_sc.simulate import simulate_cohort, simulate_library
+from hiaim_sc.study import read_study
+
+from .conftest import small_settings
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +88,32 @@ def test_our_own_reader_finds_every_feature(folder):
     assert data.report["genome"] == "GRCh38"
     assert data.counts.n_vars == 800
     assert data.antigen_counts.n_vars == 16
+
+
+def test_an_unfiltered_matrix_holds_the_cells_and_the_soup(tmp_path):
+    settings = small_settings(
+        tmp_path / "study",
+        n_patients=2,
+        cells_per_library=60,
+        empty_droplets=500,
+        tissues=["blood"],
+    )
+    simulate_cohort(settings)
+    study = read_study(tmp_path / "study")
+    files = study.library_files("L001")
+    cells, droplets = read_matrix(files.gex), read_matrix(files.gex_raw)
+    place = pd.Index(droplets.cell_barcodes).get_indexer(cells.cell_barcodes)
+    assert (place >= 0).all()
+    assert len(droplets.cell_barcodes) == len(cells.cell_barcodes) + 500
+    assert droplets.cell_barcodes.tolist() == sorted(droplets.cell_barcodes)
+    assert (droplets.counts[place] != cells.counts).nnz == 0
+    empty = np.delete(np.arange(len(droplets.cell_barcodes)), place)
+    is_gene = droplets.feature_types == "Gene Expression"
+    soup = np.asarray(droplets.counts[empty][:, is_gene].sum(axis=0)).ravel()
+    mean = np.asarray(cells.counts[:, is_gene].sum(axis=0)).ravel()
+    assert np.corrcoef(np.sqrt(soup), np.sqrt(mean))[0, 1] > 0.95
+    assert droplets.counts[empty][:, ~is_gene].nnz == 0
+
+
+def test_no_unfiltered_matrix_is_written_unless_asked_for(folder):
+    assert not list(folder.rglob("raw_feature_bc_matrix.h5"))

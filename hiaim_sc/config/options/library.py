@@ -18,6 +18,11 @@ class IngestOptions(Model):
     min_receptor_share: Fraction = Field(
         0.5, description="Least share of contigs that must be of human TCR loci (else: wrong file)."
     )
+    max_counts_empty: int = Field(
+        100,
+        ge=1,
+        description="Droplets of gex_raw with at most this many counts, and no cell, are empty.",
+    )
 
 
 class QcOptions(Model):
