@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hiaim_sc.study import split_alleles
+from hiaim_sc.study import group_alleles, presents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +51,8 @@ def match_controls(counts: NDArray[np.float64], panel: pd.DataFrame) -> NDArray[
     panel
         Of `describe_panel`, in the order of the columns.
     """
-    is_control, hla = panel["is_control"].to_numpy(), panel["hla"].to_numpy()
+    is_control = panel["is_control"].to_numpy()
+    hla = panel["hla"].map(group_alleles).to_numpy()
     if not is_control.any():
         return np.full(counts.shape, np.nan)
     matched = np.repeat(counts[:, is_control].max(axis=1)[:, None], len(hla), axis=1)
@@ -64,8 +65,8 @@ def match_controls(counts: NDArray[np.float64], panel: pd.DataFrame) -> NDArray[
 def match_hla(antigens: pd.DataFrame | None, hla: pd.DataFrame) -> pd.DataFrame:
     """Whether each patient's HLA presents each antigen: `patient_id dna_barcode hla_match`.
 
-    Rows only where both alleles are known: an antigen of no stated HLA, or a patient that was not
-    typed, speaks neither for nor against.
+    Rows only where it is known (`hiaim_sc.study.presents`): an antigen of no stated HLA, or of a
+    locus that the patient is not typed at, speaks neither for nor against.
 
     Parameters
     ----------
@@ -77,13 +78,13 @@ def match_hla(antigens: pd.DataFrame | None, hla: pd.DataFrame) -> pd.DataFrame:
     rows = []
     known = pd.DataFrame() if antigens is None else antigens
     known = known.reindex(columns=["dna_barcode", "hla"]).drop_duplicates("dna_barcode")
-    wanted = {str(row.dna_barcode): split_alleles(row.hla) for row in known.itertuples()}
+    wanted = dict(zip(known["dna_barcode"].astype(str), known["hla"], strict=True))
     for row in hla.itertuples():
-        own = split_alleles(row.hla)
+        verdicts = {name: presents(row.hla, alleles) for name, alleles in wanted.items()}
         rows += [
-            (str(row.patient_id), name, bool(alleles & own))
-            for name, alleles in wanted.items()
-            if alleles and own
+            (str(row.patient_id), name, verdict == "yes")
+            for name, verdict in verdicts.items()
+            if verdict != "unknown"
         ]
     table = pd.DataFrame(rows, columns=["patient_id", "dna_barcode", "hla_match"])
     return table.astype({"patient_id": "str", "dna_barcode": "str", "hla_match": bool})

@@ -59,7 +59,8 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
             "fdr_hla response estimated_frequency flags"
         ),
         "bulk_breadth": (
-            "screen_id sample_id patient_id sample_tag n_screened n_responses breadth magnitude"
+            "screen_id sample_id patient_id sample_tag n_screened n_responses breadth magnitude "
+            "n_replicates n_inputs least_fold_change"
         ),
         "specificity_agreement": (
             "patient_id dna_barcode peptide hla n_screens bulk_response bulk_estimated_frequency "

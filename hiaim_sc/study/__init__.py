@@ -4,7 +4,7 @@ from hiaim_sc.study.allocation import find_allocation_faults, read_allocation
 from hiaim_sc.study.design_checks import check_design
 from hiaim_sc.study.file_checks import check_files, inspect_library
 from hiaim_sc.study.folder import read_study
-from hiaim_sc.study.hla import split_alleles
+from hiaim_sc.study.hla import agree_hla, group_alleles, presents, split_alleles
 from hiaim_sc.study.library_files import LibraryFiles
 from hiaim_sc.study.plan import (
     FrozenPlan,
@@ -38,6 +38,7 @@ __all__ = [
     "ScreenTags",
     "Study",
     "TagSet",
+    "agree_hla",
     "cell_antigens",
     "changes_since",
     "check_design",
@@ -45,6 +46,7 @@ __all__ = [
     "check_screens",
     "find_allocation_faults",
     "freeze_plan",
+    "group_alleles",
     "hash_plan",
     "held_screens",
     "inspect_library",
@@ -53,6 +55,7 @@ __all__ = [
     "place_cells",
     "plan_of",
     "pool_tables",
+    "presents",
     "read_allocation",
     "read_frozen_plan",
     "read_layout",

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from hiaim_sc.study.hla import are_alleles, standard_alleles
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _COMMA_NUMBER = r"[+-]?[0-9]+,[0-9]+"
-_ALLELE = r"[A-Z0-9]+\*[0-9]{2,3}:[0-9]{2,3}(:[0-9]{2,3}){0,2}[NLSCAQ]?"
-_HLA = rf"{_ALLELE}(/{_ALLELE})?( *, *{_ALLELE}(/{_ALLELE})?)*"
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -65,7 +65,7 @@ class Column:
         if self.kind == "flag":
             return values.str.lower().map(FLAGS).astype(bool)
         if self.kind == "hla":
-            values = values.str.replace(" ", "")
+            values = values.map(standard_alleles)
         elif self.kind == "lower":
             values = values.str.lower().replace({"f": "female", "m": "male"})
         return values.where(values != "").astype("str")
@@ -128,10 +128,11 @@ def date() -> Column:
 
 
 def hla() -> Column:
-    """HLA alleles, comma separated."""
+    """Alleles of the MHC, comma separated."""
     rule = Rule(
-        lambda values: values.str.fullmatch(_HLA),
-        "HLA alleles as A*02:01, comma separated, without HLA- before them",
+        lambda values: values.map(are_alleles).astype(bool),
+        "alleles as A*02:01 (of mice as H2-Kb), separated by commas, / between the chains of class "
+        "II; a serotype such as A2 leaves the allele open: A*02 or A*02:01",
     )
     return Column((rule,), kind="hla")
 

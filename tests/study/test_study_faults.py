@@ -113,20 +113,20 @@ FAULTS = {
         ("participants.tsv", 3, "enrolled_on", "2026-02-30"),
         "YYYY-MM-DD",
     ),
-    "allele of one field": (
-        ("participants.tsv", "A*01:01", "A*01"),
-        ("participants.tsv", 4, "hla", "A*01"),
-        "A*02:01",
+    "serotype": (
+        ("participants.tsv", "A*01:01", "A1"),
+        ("participants.tsv", 4, "hla", "A1"),
+        "a serotype such as A2 leaves the allele open",
     ),
     "alleles by semicolon": (
         ("participants.tsv", "A*02:01, B*07:02", "A*02:01;B*07:02"),
         ("participants.tsv", 3, "hla", "A*02:01;B*07:02"),
-        "comma separated",
+        "separated by commas",
     ),
-    "HLA- before an allele": (
-        ("antigens.tsv", "GILGFVFTL\tA*02:01", "GILGFVFTL\tHLA-A*02:01"),
-        ("antigens.tsv", 3, "hla", "HLA-A*02:01"),
-        "without HLA-",
+    "allele and a word": (
+        ("antigens.tsv", "GILGFVFTL\tA*02:01", "GILGFVFTL\tA*02:01 biotin"),
+        ("antigens.tsv", 3, "hla", "A*02:01 biotin"),
+        "as H2-Kb",
     ),
     "control perhaps": (
         ("antigens.tsv", "TRUE", "maybe"),

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from hiaim_sc.config import DatabaseOptions
 from hiaim_sc.tcr import match_databases
-from hiaim_sc.tcr.databases.hla import agree_hla
 from hiaim_sc.tcr.databases.matches import MATCH_COLUMNS, name_bystanders
 from hiaim_sc.tcr.databases.similar import find_similar
 
@@ -101,32 +100,6 @@ def test_cells_are_counted_over_libraries_and_a_clone_is_one_row():
 def test_nothing_to_match_gives_the_columns():
     assert list(match(make_clones(), make_records((VA, A, VB, B)))) == list(MATCH_COLUMNS)
     assert list(match(make_clones((VA, A, VB, B)), make_records())) == list(MATCH_COLUMNS)
-
-
-@pytest.mark.parametrize(
-    ("patient", "record", "verdict"),
-    [
-        ("A*02:01, B*07:02", "HLA-A*02:01, B2M", "yes"),
-        ("A*02:01, B*07:02", "HLA-A*02", "yes"),
-        ("A*02", "HLA-A*02:01", "yes"),
-        ("A*02:01:48", "HLA-A*02:01", "yes"),
-        ("A*01:01, A*02:05", "HLA-A*02:01", "no"),
-        ("A*01:01", "HLA-B*08:01", "unknown"),
-        (None, "HLA-A*02:01", "unknown"),
-        ("A*02:01", None, "unknown"),
-        ("A*02:01", "HLA-A2", "yes"),
-        ("A*01:01", "HLA-A2", "unknown"),
-        ("A*02:01", "HLA class I", "unknown"),
-        ("DRB1*15:01", "HLA-DRA*01:01/DRB1*15:01", "yes"),
-        ("DRB1*04:01", "HLA-DRA1*01, HLA-DRB1*15", "no"),
-        ("DQA1*05:01, DQB1*02:01", "HLA-DQA1*05:01, HLA-DQB1*02:01", "yes"),
-        ("DQA1*05:01, DQB1*03:01", "HLA-DQA1*05:01, HLA-DQB1*02:01", "no"),
-        ("DPB1*04:01", "HLA-DPA*01:03, HLA-DPB*04:01", "yes"),
-        ("A*02:01", "MICA*02:01", "unknown"),
-    ],
-)
-def test_hla_is_compared_as_far_as_both_say(patient, record, verdict):
-    assert agree_hla(patient, record) == verdict
 
 
 def test_one_record_with_the_patients_hla_is_enough_and_an_untyped_patient_is_unknown():

@@ -11,7 +11,7 @@ from hiaim_sc.compare.endpoints.clonal import select_population
 from hiaim_sc.compare.endpoints.scales import Measured, as_share
 from hiaim_sc.compare.samples import Row, start_row
 from hiaim_sc.names import PAIRED_CHAINS
-from hiaim_sc.study import split_alleles
+from hiaim_sc.study import group_alleles, presents
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,12 +52,14 @@ class Screen:
         Controls are left out; an antigen of no stated HLA counts for everybody.
         """
         known = self.antigens.reindex(columns=["dna_barcode", "hla", "is_control"])
-        typed = {str(row.patient_id): split_alleles(row.hla) for row in self.hla.itertuples()}
+        typed = dict(zip(self.hla["patient_id"].astype(str), self.hla["hla"], strict=True))
         panel = known[~known["is_control"].fillna(value=False).astype(bool)]
-        alleles = {str(row.dna_barcode): split_alleles(row.hla) for row in panel.itertuples()}
+        alleles = dict(zip(panel["dna_barcode"].astype(str), panel["hla"], strict=True))
         return {
             patient_id: frozenset(
-                name for name, wanted in alleles.items() if not wanted or wanted & own
+                name
+                for name, wanted in alleles.items()
+                if not group_alleles(wanted) or presents(own, wanted) == "yes"
             )
             for patient_id, own in typed.items()
         }

@@ -2,15 +2,14 @@
 
 from hiaim_sc.dna_barcodes.bulk.counting import COUNT_COLUMNS, ScreenCounts, count_screen
 from hiaim_sc.dna_barcodes.bulk.enrichment import barcode_enrichment, least_detectable_fold
+from hiaim_sc.dna_barcodes.bulk.flags import FLAGS
+from hiaim_sc.dna_barcodes.bulk.frequencies import BREADTH_COLUMNS, estimate_frequency
 from hiaim_sc.dna_barcodes.bulk.outcomes import OUTCOMES
 from hiaim_sc.dna_barcodes.bulk.quality import SCREEN_QC_COLUMNS, pool_screens
 from hiaim_sc.dna_barcodes.bulk.responses import (
-    BREADTH_COLUMNS,
-    FLAGS,
     RESPONSE_COLUMNS,
     BulkResponses,
     call_responses,
-    estimate_frequency,
 )
 
 __all__ = [

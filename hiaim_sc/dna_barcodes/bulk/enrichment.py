@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import beta
 
-from hiaim_sc.dna_barcodes.bulk.alleles import standard_allele
 from hiaim_sc.stats import benjamini_hochberg, exact_count_test, tmm_factors
+from hiaim_sc.study import group_alleles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -143,7 +143,7 @@ def _split_rows(
     """Positions of the rows that are tested together."""
     if groups is None:
         return [np.flatnonzero(known)]
-    names = [standard_allele(name) if isinstance(name, str) else name for name in groups]
+    names = [group_alleles(name) if isinstance(name, str) else name for name in groups]
     codes, labels = pd.factorize(np.array(names, dtype=object))
     if len(codes) != len(known):
         message = f"groups has {len(codes)} values, expected {len(known)}: one per dna_barcode"

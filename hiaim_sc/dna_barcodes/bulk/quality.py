@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from hiaim_sc.dna_barcodes.bulk.counting import SAMPLE_COLUMNS
+from hiaim_sc.dna_barcodes.bulk.frequencies import BREADTH_COLUMNS
 from hiaim_sc.dna_barcodes.bulk.outcomes import OUTCOMES
-from hiaim_sc.dna_barcodes.bulk.responses import BREADTH_COLUMNS, RESPONSE_COLUMNS
+from hiaim_sc.dna_barcodes.bulk.responses import RESPONSE_COLUMNS
 from hiaim_sc.study import pool_tables
 
 if TYPE_CHECKING:

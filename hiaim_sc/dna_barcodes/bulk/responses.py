@@ -8,27 +8,20 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from hiaim_sc.dna_barcodes.bulk.enrichment import enrich
+from hiaim_sc.dna_barcodes.bulk.enrichment import enrich, least_detectable_fold
+from hiaim_sc.dna_barcodes.bulk.flags import flag_rows
+from hiaim_sc.dna_barcodes.bulk.frequencies import BREADTH_COLUMNS, estimate_frequency, sum_up
+from hiaim_sc.dna_barcodes.bulk.specimens import Specimen, gather_specimens
 from hiaim_sc.errors import LibraryFaultError
-from hiaim_sc.study import split_alleles
+from hiaim_sc.study import presents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from hiaim_sc.config import BulkOptions
 
 RESPONSE_COLUMNS: Final = (
     *("sample_tag", "sample_id", "patient_id", "dna_barcode", "hla", "n_distinct", "n_input"),
     *("log_fold_change", "p_value", "fdr", "fdr_hla", "response", "estimated_frequency"),
     *("estimated_frequency_all", "count_fraction", "flags"),
-)
-BREADTH_COLUMNS: Final = (
-    *("sample_id", "patient_id", "sample_tag", "n_screened", "n_responses", "breadth", "magnitude"),
-)
-# Words of `flags`, in this order. The first four stand at responses only.
-FLAGS: Final = (
-    *("below_log2_fc", "below_count_fraction", "low_input", "hla_mismatch"),
-    *("one_sample_replicate", "one_input_replicate", "low_saturation"),
 )
 
 
@@ -48,17 +41,6 @@ class BulkResponses:
     breadth: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class _Sample:
-    """The replicates of one specimen, and what is known of it; texts may be missing."""
-
-    tags: tuple[str, ...]
-    sample_id: object
-    patient_id: object
-    hla: object
-    percent_pe: float
-
-
 def call_responses(
     counts: pd.DataFrame,
     samples: pd.DataFrame,
@@ -70,7 +52,8 @@ def call_responses(
 
     Sample tags with one `sample_id` are replicates; one without a `sample_id` stands for itself. A
     response has an FDR below `max_fdr` over all dna_barcodes of the screen and a positive log fold
-    change. Stricter rules of the field are flags and take no response away.
+    change. Stricter rules of the field are flags and take no response away. A dna_barcode with a
+    missing count is no response.
 
     Parameters
     ----------
@@ -95,9 +78,10 @@ def call_responses(
     Bentzen et al. 2016, doi:10.1038/nbt.3662.
     """
     panel = _describe_panel(counts, antigens)
-    table = counts.pivot_table(
-        index="dna_barcode", columns="sample_tag", values="n_distinct", aggfunc="sum", fill_value=0
-    ).reindex(index=panel.index, columns=sorted(tags["sample_tag"]), fill_value=0)
+    table = counts.set_index(["dna_barcode", "sample_tag"])["n_distinct"].unstack(  # noqa: PD010
+        fill_value=0  # a pair that was not read; summing up would make it of a missing count, too
+    )
+    table = table.reindex(index=panel.index, columns=sorted(tags["sample_tag"]), fill_value=0)
     read = [tag for tag in table if table[tag].sum() > 0]
     inputs = [tag for tag in tags.loc[tags["role"] == "input", "sample_tag"] if tag in read]
     if not inputs:
@@ -105,41 +89,26 @@ def call_responses(
         raise LibraryFaultError(reason)
     saturation = samples.set_index("sample_tag")["saturation"]
     rows, breadth = [], []
-    for sample in _gather_samples(tags, read):
-        own = _test_sample(table, sample, sorted(inputs), panel, options)
-        is_low = bool((saturation.reindex(list(sample.tags)) < options.min_saturation).any())
-        own["flags"] = _flag(own, sample, len(inputs), options, is_low=is_low)
+    for specimen in gather_specimens(tags, read):
+        own = _test_sample(table, specimen, sorted(inputs), panel, options)
+        presented = [presents(specimen.hla, alleles) for alleles in own["hla"]]
+        n_own, own_saturation = len(specimen.tags), saturation.reindex(list(specimen.tags))
+        always = {
+            "one_sample_replicate": n_own == 1,
+            "one_input_replicate": len(inputs) == 1,
+            "low_saturation": bool((own_saturation < options.min_saturation).any()),
+        }
+        own["flags"] = flag_rows(own, presented, options, always)
         rows.append(own)
-        breadth.append(_sum_up(own, sample))
+        least = least_detectable_fold(n_own, len(inputs), options.dispersion, p=options.max_fdr)
+        power = {"n_replicates": n_own, "n_inputs": len(inputs), "least_fold_change": least}
+        breadth.append(sum_up(own, specimen, presented) | power)
     if not rows:
         return BulkResponses(_empty(RESPONSE_COLUMNS), _empty(BREADTH_COLUMNS))
     return BulkResponses(
         pd.concat(rows, ignore_index=True)[list(RESPONSE_COLUMNS)],
         pd.DataFrame(breadth, columns=list(BREADTH_COLUMNS)),
     )
-
-
-def estimate_frequency(
-    counts: np.ndarray, is_response: np.ndarray, percent_pe: float
-) -> tuple[np.ndarray, np.ndarray]:
-    r"""Frequency of cells specific for each dna_barcode, in per cent of CD8 T cells, in two forms.
-
-    :math:`f_i = P\,c_i / \sum_j c_j`, with the multimer-positive cells :math:`P` in per cent, over
-    the responses :math:`j` of the sample (NaN for what is none), and over all its counts.
-
-    Examples
-    --------
-    >>> found = estimate_frequency(np.array([400, 60, 40]), np.array([True, True, False]), 0.8)
-    >>> found[0].round(4).tolist(), found[1].round(4).tolist()
-    ([0.6957, 0.1043, nan], [0.64, 0.096, 0.064])
-
-    References
-    ----------
-    Over all counts: Bentzen et al. 2016, doi:10.1038/nbt.3662.
-    """
-    of_responses = counts[is_response].sum()
-    over_responses = np.where(is_response, percent_pe * counts / max(of_responses, 1), np.nan)
-    return over_responses, percent_pe * counts / max(counts.sum(), 1)
 
 
 def _describe_panel(counts: pd.DataFrame, antigens: pd.DataFrame | None) -> pd.DataFrame:
@@ -152,24 +121,9 @@ def _describe_panel(counts: pd.DataFrame, antigens: pd.DataFrame | None) -> pd.D
     return pd.DataFrame({"hla": hla.reindex(names)}, index=pd.Index(names, name="dna_barcode"))
 
 
-def _gather_samples(tags: pd.DataFrame, read: list[str]) -> Iterator[_Sample]:
-    """The samples that have counts, sorted by their first tag."""
-    own = tags[(tags["role"] == "sample") & tags["sample_tag"].isin(read)].sort_values("sample_tag")
-    names = own["sample_id"].where(own["sample_id"].notna(), "\0" + own["sample_tag"])
-    for _, rows in own.groupby(names, sort=False):
-        first = rows.iloc[0]
-        yield _Sample(
-            tuple(rows["sample_tag"]),
-            first["sample_id"],
-            first["patient_id"],
-            first["hla"],
-            float(first["percent_pe"]),
-        )
-
-
 def _test_sample(
     table: pd.DataFrame,
-    sample: _Sample,
+    sample: Specimen,
     inputs: list[str],
     panel: pd.DataFrame,
     options: BulkOptions,
@@ -183,7 +137,7 @@ def _test_sample(
     frequency = estimate_frequency(counts, is_response.to_numpy(), sample.percent_pe)
     return pd.DataFrame(
         {
-            "sample_tag": ";".join(sample.tags),
+            "sample_tag": sample.name,
             "sample_id": sample.sample_id,
             "patient_id": sample.patient_id,
             "dna_barcode": table.index,
@@ -197,58 +151,9 @@ def _test_sample(
             "response": is_response.to_numpy(),
             "estimated_frequency": frequency[0],
             "estimated_frequency_all": frequency[1],
-            "count_fraction": counts / counts.sum(),
+            "count_fraction": counts / np.nansum(counts),
         }
     )
-
-
-def _flag(
-    rows: pd.DataFrame, sample: _Sample, n_inputs: int, options: BulkOptions, *, is_low: bool
-) -> list[str]:
-    presented = split_alleles(sample.hla)
-    is_foreign = [
-        bool(presented and (wanted := split_alleles(hla)) and not wanted & presented)
-        for hla in rows["hla"]
-    ]
-    holds = {
-        "below_log2_fc": rows["log_fold_change"] < options.min_log2_fc,
-        "below_count_fraction": rows["count_fraction"] < options.min_count_fraction,
-        "low_input": rows["n_input"] < options.min_input_count,
-        "hla_mismatch": pd.Series(is_foreign, index=rows.index),
-    }
-    always = {
-        "one_sample_replicate": len(sample.tags) == 1,
-        "one_input_replicate": n_inputs == 1,
-        "low_saturation": is_low,
-    }
-    common = [word for word, is_so in always.items() if is_so]
-    return [
-        ";".join([*(word for word in holds if response and holds[word].iloc[i]), *common])
-        for i, response in enumerate(rows["response"])
-    ]
-
-
-def _sum_up(rows: pd.DataFrame, sample: _Sample) -> dict[str, object]:
-    """Breadth and magnitude over what was screened that the patient's HLA presents."""
-    presented = split_alleles(sample.hla)
-    is_presented = np.array(
-        [
-            not presented or not (wanted := split_alleles(hla)) or bool(wanted & presented)
-            for hla in rows["hla"]
-        ]
-    )
-    is_found = is_presented & rows["response"].to_numpy()
-    n_screened, n_found = int(is_presented.sum()), int(is_found.sum())
-    frequency = rows.loc[is_found, "estimated_frequency"].sum(min_count=min(n_found, 1))
-    return {
-        "sample_id": sample.sample_id,
-        "patient_id": sample.patient_id,
-        "sample_tag": ";".join(sample.tags),
-        "n_screened": n_screened,
-        "n_responses": n_found,
-        "breadth": n_found / n_screened if n_screened else np.nan,
-        "magnitude": frequency if np.isfinite(sample.percent_pe) else np.nan,
-    }
 
 
 def _empty(columns: tuple[str, ...]) -> pd.DataFrame:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from hiaim_sc.names import MATCH_LEVELS, RELEASE_TABLES, STRONG_MATCH_LEVELS
+from hiaim_sc.study import agree_hla
 from hiaim_sc.tcr.databases.genes import spell_gene
-from hiaim_sc.tcr.databases.hla import agree_hla
 from hiaim_sc.tcr.databases.similar import find_similar
 
 if TYPE_CHECKING:

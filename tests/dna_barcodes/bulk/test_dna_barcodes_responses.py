@@ -126,6 +126,56 @@ def test_one_replicate_is_said_at_every_row(wide):
     assert flags["K3"] == {"one_sample_replicate", "one_input_replicate"}
 
 
+def test_the_loss_of_power_stands_beside_the_number_of_replicates(wide):
+    found = _call(wide).breadth.set_index("sample_tag")
+    assert found["n_replicates"].to_dict() == {"K1;K2": 2, "K3": 1}
+    assert found["n_inputs"].to_dict() == {"K1;K2": 3, "K3": 3}
+    least = found["least_fold_change"]
+    assert least["K3"] > least["K1;K2"] > 1
+    # a change below it is no response even with all the molecules in the world
+    for fold, is_found in ((0.95, False), (3, True)):
+        rich = pd.DataFrame(1e6, index=NAMES, columns=wide.columns)
+        rich.loc["A1B5", "K3"] *= fold * least["K3"]
+        called = _call(rich.round().astype(int)).responses
+        assert called.loc[called["sample_tag"] == "K3", "response"].any() == is_found
+
+
+def test_a_missing_count_is_no_response_and_no_harm_to_others(wide):
+    expected = _call(wide).responses
+    counts, samples = _long(wide.astype(float))
+    gone = (counts["dna_barcode"] == "A1B1") & (counts["sample_tag"] == "K1")
+    counts.loc[gone, "n_distinct"] = np.nan
+    found = call_responses(counts, samples, TAGS, ANTIGENS, BulkOptions()).responses
+    own = found[found["sample_tag"] == "K1;K2"].set_index("dna_barcode")
+    assert not own.loc["A1B1", "response"]
+    assert own.loc["A1B1", ["n_distinct", "fdr", "estimated_frequency"]].isna().all()
+    assert own.loc["A1B2", "response"]
+    assert own["estimated_frequency_all"].sum() == pytest.approx(0.8)
+    others = found[found["sample_tag"] == "K3"].reset_index(drop=True)
+    assert (
+        others["response"].tolist()
+        == expected.loc[found["sample_tag"] == "K3", "response"].tolist()
+    )
+
+
+@pytest.mark.parametrize("spelling", ["HLA-A*02:01", "A0201", "A*02:01:01"])
+def test_spellings_of_an_allele_make_one_group(wide, spelling):
+    """Also of the mouse: `H2-Ld` and `H-2Ld` of one table are one group."""
+    mixed = ANTIGENS.assign(
+        hla=ANTIGENS["hla"].mask(ANTIGENS.index.isin(range(0, 20, 3)), spelling)
+    )
+    of_mice = ANTIGENS["hla"].replace({"A*02:01": "H2-Ld"})
+    mice = ANTIGENS.assign(hla=of_mice.mask(ANTIGENS.index.isin(range(0, 20, 3)), "H-2L(d)"))
+    expected = _call(wide)
+    for antigens in (mixed, mice):
+        found = _call(wide, antigens=antigens).responses
+        pd.testing.assert_series_equal(found["fdr_hla"], expected.responses["fdr_hla"])
+    found = _call(wide, antigens=mixed)
+    pd.testing.assert_frame_equal(found.breadth, expected.breadth)
+    # nothing of the mouse is presented by a person
+    assert _call(wide, antigens=mice).breadth["n_screened"].tolist() == [1, N]
+
+
 def test_chimeras_outside_the_panel_have_no_say(wide):
     expected = _call(wide).responses
     wide.loc["A9B9"] = 3
