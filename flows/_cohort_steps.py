@@ -49,7 +49,7 @@ def selected(inputs: Inputs) -> Payloads:
     layout = inputs.table("layout").drop_duplicates("library_id")
     batches = layout.set_index("library_id")["batch"]
     libraries = (
-        (name, batches[name], artefact.read("counts"), kept_barcodes(cells[name]))
+        (name, batches[name], artefact.open("counts"), kept_barcodes(cells[name]))
         for name, artefact in inputs.each("ingest").items()
         if "counts" in artefact
     )
@@ -57,12 +57,41 @@ def selected(inputs: Inputs) -> Payloads:
 
 
 def embedding(inputs: Inputs) -> Payloads:
-    """PCA, Harmony, clusters and UMAP."""
-    from hiaim_sc.integrate import embed
+    """PCA, Harmony and clusters."""
+    from hiaim_sc.integrate import embed, why_not_integrated
 
-    counts = inputs.one("selected").read("selected")
+    options = inputs.options.integrate
+    if why_not_integrated(inputs.table("layout"), options):
+        options = options.model_copy(update={"harmony": False})
+    counts = inputs.one("selected").open("selected")
+    return {"embedding": embed(counts, options, rng=generator(inputs.stage, options.seed))}
+
+
+def umap(inputs: Inputs) -> Payloads:
+    """The picture of the cells, which no other stage reads."""
+    from hiaim_sc.integrate import draw_cells
+
     rng = generator(inputs.stage, inputs.options.integrate.seed)
-    return {"embedding": embed(counts, inputs.options.integrate, rng=rng)}
+    return {"umap": draw_cells(inputs.one("embedding").read("embedding"), rng=rng)}
+
+
+def integration(inputs: Inputs) -> Payloads:
+    """Which genes were embedded, how well batches mix, and what clusters are made of."""
+    from hiaim_sc.integrate import describe_features, describe_integration, why_not_integrated
+
+    embedded = inputs.one("embedding").read("embedding")
+    found = describe_integration(
+        embedded,
+        inputs.one("cells").read("cells"),
+        inputs.options.integrate,
+        reason=why_not_integrated(inputs.table("layout"), inputs.options.integrate),
+    )
+    genes = inputs.one("features").read("features")
+    return {
+        "features": describe_features(genes, embedded.uns.get("pca", {})),
+        "integration_metrics": found.metrics,
+        "cluster_composition": found.clusters,
+    }
 
 
 def cell_types(inputs: Inputs) -> Payloads:

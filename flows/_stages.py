@@ -85,7 +85,23 @@ STAGES: dict[str, Stage] = {
         ("options.tcr.dual_ir", "options.tcr.same_v_gene", "options.tcr.orphan_rescue"),
     ),
     "selected": Stage(cohort_steps.selected, ("hiaim_sc.integrate", "hiaim_sc.annotate")),
-    "embedding": Stage(cohort_steps.embedding, ("hiaim_sc.integrate",), ("options.integrate",)),
+    "embedding": Stage(
+        cohort_steps.embedding,
+        ("hiaim_sc.integrate",),
+        (
+            "options.integrate.n_pcs",
+            "options.integrate.n_neighbors",
+            "options.integrate.resolution",
+            "options.integrate.harmony",
+            "options.integrate.seed",
+        ),
+    ),
+    "umap": Stage(cohort_steps.umap, ("hiaim_sc.integrate",), ("options.integrate.seed",)),
+    "integration": Stage(
+        cohort_steps.integration,
+        ("hiaim_sc.integrate",),
+        ("options.integrate.harmony", "options.integrate.dominated_share"),
+    ),
     "cell_types": Stage(
         cohort_steps.cell_types, ("hiaim_sc.annotate", "hiaim_sc.tcr"), ("options.annotate",)
     ),

@@ -8,6 +8,8 @@ from hiaim_sc.annotate import read_panel, read_signatures
 from hiaim_sc.study import cell_antigens
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flows._run import StudyRun
     from flows.process_library import ProcessedLibraries
 
@@ -39,7 +41,9 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
 
     common = {"layout": layout, "panel": panel, "signatures": signatures}
     stage("selected", "selected counts", {**of("ingest", "qc"), **common}, "features")
-    stage("embedding", "embedding and clusters", {}, "selected")
+    stage("embedding", "embedding and clusters", {"layout": layout}, "selected")
+    if study.config.options.integrate.umap:
+        stage("umap", "picture of the cells", {}, "embedding")
     stage(
         "cell_types",
         "cell types",
@@ -55,6 +59,7 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
         "clones",
         "cell_types",
     )
+    stage("integration", "mixing of batches", {"layout": layout}, "features", "embedding", "cells")
     stage("pseudobulk", "counts by sample and cell type", of("ingest"), "cells")
     stage(
         "clone_tables",
@@ -64,6 +69,15 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
         "cells",
     )
     stage("cell_scores", "scores of T cells", {"signatures": signatures}, "selected", "cells")
+    _account(run, libraries, layout, stage)
+    return keys
+
+
+def _account(
+    run: StudyRun, libraries: ProcessedLibraries, layout: str, stage: Callable[..., None]
+) -> None:
+    """Whose the samples are, what cells are specific for, and what became of everything."""
+    study, of = run.study, libraries.inputs
     participants = run.value("participants", study.identity_participants())
     stage(
         "identity",
@@ -90,4 +104,3 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
         "clone_tables",
         "antigen_calls",
     )
-    return keys

@@ -1,14 +1,24 @@
 """Features, embedding and clusters of the cohort, from statistics and selected columns only."""
 
-from hiaim_sc.integrate.embed import embed
-from hiaim_sc.integrate.features import reason_to_exclude, select_features
+from hiaim_sc.integrate.batches import why_not_integrated
+from hiaim_sc.integrate.embed import draw_cells, embed
+from hiaim_sc.integrate.features import (
+    describe_features,
+    reason_to_exclude,
+    select_features,
+)
 from hiaim_sc.integrate.gather import gather_counts
 from hiaim_sc.integrate.genes import summarise_genes
+from hiaim_sc.integrate.mixing import describe_integration
 
 __all__ = [
+    "describe_features",
+    "describe_integration",
+    "draw_cells",
     "embed",
     "gather_counts",
     "reason_to_exclude",
     "select_features",
     "summarise_genes",
+    "why_not_integrated",
 ]

@@ -1,4 +1,4 @@
-"""From selected counts to coordinates and clusters: PCA, Harmony, neighbours, Leiden, UMAP."""
+"""From selected counts to coordinates and clusters: PCA, Harmony, neighbours, Leiden; UMAP."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from hiaim_sc.integrate.graph import cluster_graph, draw_graph, weigh_neighbours
-from hiaim_sc.integrate.neighbours import find_neighbours
+from hiaim_sc.integrate.neighbours import Neighbours, find_neighbours
 from hiaim_sc.integrate.pca import reduce_dimensions
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
     from hiaim_sc.config import IntegrateOptions
+    from hiaim_sc.storage import StoredCounts
 
 _MIN_CELLS = 10
 _CELLS_PER_HARMONY_CLUSTER = 30
@@ -26,23 +27,27 @@ class IntegrationError(RuntimeError):
     """A library for integration returned something else than it says."""
 
 
-def embed(selected: AnnData, options: IntegrateOptions, *, rng: np.random.Generator) -> AnnData:
+def embed(
+    selected: AnnData | StoredCounts, options: IntegrateOptions, *, rng: np.random.Generator
+) -> AnnData:
     """Coordinates and clusters of all cells; no arm, visit or patient is used.
+
+    The picture of the cells is `draw_cells`'s: nothing here needs it.
 
     Parameters
     ----------
     selected
-        As `gather_counts` returns it; reads ``obs["batch"]``, ``obs["total_counts"]`` and
-        ``var["highly_variable"]``.
+        As `gather_counts` gathers them, in memory or stored; reads ``obs["batch"]``,
+        ``obs["total_counts"]`` and ``var["highly_variable"]``.
     options
-        Numbers of components and neighbours, resolution, whether to integrate and to draw a UMAP.
+        Numbers of components and neighbours, resolution, whether to integrate.
     rng
-        Seeds Harmony, Leiden and UMAP.
+        Seeds Harmony and Leiden.
 
     Returns
     -------
-    AnnData without ``X``, same cells: ``obsm["X_pca"]``, ``obsm["X_pca_harmony"]`` (n_cells, n_pcs)
-    and, if wanted, ``obsm["X_umap"]`` (n_cells, 2), all float32; ``obs["leiden"]``.
+    AnnData without ``X``, same cells: ``obsm["X_pca"]`` and ``obsm["X_pca_harmony"]`` (n_cells,
+    n_pcs), both float32; ``obs["leiden"]``.
     ``uns["pca"]`` holds genes, loadings, means, standard deviations and variance ratios;
     ``uns["neighbours"]`` the positions (``indices``) of each cell's neighbours in this table,
     nearest first, their ``distances``, and the search's ``recall``. A cohort of fewer than 10 cells
@@ -57,14 +62,14 @@ def embed(selected: AnnData, options: IntegrateOptions, *, rng: np.random.Genera
     _load_native_libraries()
     seed = int(rng.integers(2**31 - 1))
     result = AnnData(X=None, obs=selected.obs[["library_id", "cell_barcode", "batch"]].copy())
-    variable = selected[:, selected.var["highly_variable"].to_numpy()]
+    n_variable = int(selected.var["highly_variable"].sum())
     with threadpool_limits(limits=1):  # sums in another order change the last bits
-        if variable.n_obs < _MIN_CELLS or variable.n_vars < 2:
+        if result.n_obs < _MIN_CELLS or n_variable < 2:
             _place_at_origin(result, options)
         else:
-            pca = reduce_dimensions(variable, options.n_pcs)
+            pca = reduce_dimensions(selected, options.n_pcs)
             result.obsm["X_pca"] = pca.coordinates
-            result.uns["pca"] = pca.as_dict(variable)
+            result.uns["pca"] = pca.as_dict()
             result.obsm["X_pca_harmony"] = correct_batches(
                 pca.coordinates, selected.obs["batch"], options, seed
             )
@@ -80,7 +85,7 @@ def _load_native_libraries() -> None:
 
 
 def _place_at_origin(result: AnnData, options: IntegrateOptions) -> None:
-    for name in ("X_pca", "X_pca_harmony", *(("X_umap",) if options.umap else ())):
+    for name in ("X_pca", "X_pca_harmony"):
         result.obsm[name] = np.zeros((result.n_obs, 2), dtype=np.float32)
     found = find_neighbours(result.obsm["X_pca_harmony"], options.n_neighbors)
     result.uns["neighbours"] = vars(found).copy()
@@ -129,5 +134,26 @@ def _cluster(result: AnnData, options: IntegrateOptions, seed: int) -> None:
     result.uns["neighbours"] = vars(found).copy()
     weights = weigh_neighbours(found)
     result.obs["leiden"] = cluster_graph(weights, options.resolution, seed)
-    if options.umap:
-        result.obsm["X_umap"] = draw_graph(weights, coordinates, seed)
+
+
+def draw_cells(embedding: AnnData, *, rng: np.random.Generator) -> pd.DataFrame:
+    """UMAP of the cells, a picture only.
+
+    Parameters
+    ----------
+    embedding
+        As `embed` returns it; reads ``uns["neighbours"]`` and ``obsm["X_pca_harmony"]``.
+    rng
+        Seeds it.
+
+    Returns
+    -------
+    ``umap_1 umap_2``, float32, by the names of the cells; all 0 for fewer than 10 cells.
+    """
+    coordinates = embedding.obsm["X_pca_harmony"]
+    place = np.zeros((embedding.n_obs, 2), dtype=np.float32)
+    if embedding.n_obs >= _MIN_CELLS:
+        weights = weigh_neighbours(Neighbours(**embedding.uns["neighbours"]))
+        with threadpool_limits(limits=1):
+            place = draw_graph(weights, coordinates, int(rng.integers(2**31 - 1)))
+    return pd.DataFrame(place, columns=["umap_1", "umap_2"], index=embedding.obs_names)

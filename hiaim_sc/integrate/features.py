@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -66,6 +66,27 @@ def select_features(
     chosen = order.index[~order["missing"]][: options.n_top_genes]
     table["highly_variable"] = table.index.isin(chosen)
     return table[["gene_id", "symbol", "highly_variable", "rank", "n_libraries", "excluded"]]
+
+
+def describe_features(features: pd.DataFrame, pca: Mapping[str, Any]) -> pd.DataFrame:
+    """Release table `features`: which genes were embedded, how they were scaled, and why not.
+
+    Parameters
+    ----------
+    features
+        As `select_features` returns it.
+    pca
+        ``uns["pca"]`` of the embedding, which holds ``genes mean sd``; empty where none was made.
+
+    Returns
+    -------
+    The features with ``mean sd`` of the log-normalised counts, missing for genes not embedded.
+    """
+    scaling = pd.DataFrame(
+        {name: pca.get(name, np.zeros(0)) for name in ("mean", "sd")},
+        index=pd.Index(pca.get("genes", ()), dtype="str"),
+    )
+    return features.join(scaling, on="gene_id")
 
 
 def _common_genes(gene_stats: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -8,21 +8,24 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from hiaim_sc.storage import CountBlocks, StoredCounts
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from anndata import AnnData
 
-_OBS = ("library_id", "cell_barcode", "batch", "total_counts")
+    type Library = tuple[str, str, AnnData | StoredCounts, Sequence[str]]
+
+_OBS = {"library_id": "str", "cell_barcode": "str", "batch": "str", "total_counts": "int64"}
 
 
-def gather_counts(
-    libraries: Iterable[tuple[str, str, AnnData, Sequence[str]]], genes: pd.DataFrame
-) -> AnnData:
+def gather_counts(libraries: Iterable[Library], genes: pd.DataFrame) -> CountBlocks:
     """Counts of the selected genes in the cells of all libraries that pass QC.
 
-    One library is held at a time, so that memory grows with cells times selected genes. The result
-    is the same whatever the order of the libraries, of their cells and of the genes.
+    Libraries are read one after the other when the blocks are asked for, so that no more than one
+    is in memory. The result is the same whatever the order of the libraries, of their cells and of
+    the genes.
 
     Parameters
     ----------
@@ -33,40 +36,50 @@ def gather_counts(
 
     Returns
     -------
-    AnnData with ``X`` (n_cells, n_genes) int32 CSR, cells by library and cell barcode, genes by id;
-    ``obs``: ``library_id cell_barcode batch total_counts`` (over all genes of the library, not only
-    these); ``var``: ``symbol highly_variable in_panel``. A gene that a library lacks counts 0
-    there.
+    Blocks of (n_cells, n_genes) int32 CSR, one per library, cells by library and cell barcode,
+    genes by id; ``obs``: ``library_id cell_barcode batch total_counts`` (over all genes of the
+    library, not only these); ``var``: ``symbol highly_variable in_panel``. A gene that a library
+    lacks counts 0 there. A kept cell barcode that is not in its matrix is a ``ValueError`` when
+    its block is asked for.
 
     Raises
     ------
     ValueError
-        When a library comes twice, or a kept cell barcode is not in its matrix.
+        When a library comes twice.
     """
-    from anndata import AnnData
+    ordered = sorted(libraries, key=lambda library: library[0])
+    names = [library[0] for library in ordered]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        msg = f"library {', '.join(twice)} comes twice"
+        raise ValueError(msg)
+    var = genes.sort_values("gene_id").set_index("gene_id")
+    obs = pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in _OBS.items()})
+    return CountBlocks(
+        (_take_block(library, var.index) for library in ordered), var, obs.set_axis(_names(obs))
+    )
 
-    genes = genes.sort_values("gene_id", ignore_index=True)
-    blocks: dict[str, tuple[sp.csr_matrix, pd.DataFrame]] = {}
-    for library_id, batch, counts, kept in libraries:
-        if library_id in blocks:
-            msg = f"library {library_id} comes twice"
-            raise ValueError(msg)
-        rows = _rows_of(library_id, counts, kept)
-        matrix = sp.csr_matrix(counts.X)[rows]
-        obs = pd.DataFrame(
-            {
-                "library_id": library_id,
-                "cell_barcode": counts.obs_names[rows].astype(object),
-                "batch": batch,
-                "total_counts": np.asarray(matrix.sum(axis=1, dtype=np.int64)).ravel(),
-            }
-        )
-        blocks[library_id] = (_take_genes(matrix, counts, genes["gene_id"]), obs)
-    x, obs = _stack([blocks[name] for name in sorted(blocks)], len(genes))
-    var = genes.set_index("gene_id")
-    var["symbol"] = var["symbol"].astype(object)
-    var.index = var.index.astype(object)
-    return AnnData(X=x, obs=obs, var=var)
+
+def _take_block(library: Library, gene_ids: pd.Index) -> tuple[sp.csr_matrix, pd.DataFrame]:
+    library_id, batch, counts, kept = library
+    if isinstance(counts, StoredCounts):
+        counts = counts.to_anndata()
+    rows = _rows_of(library_id, counts, kept)
+    matrix = sp.csr_matrix(counts.X)
+    total = np.asarray(matrix.sum(axis=1, dtype=np.int64)).ravel()[rows]
+    found = {
+        "library_id": library_id,
+        "cell_barcode": counts.obs_names[rows],
+        "batch": batch,
+        "total_counts": total,
+    }
+    obs = pd.DataFrame(found).astype(_OBS)
+    columns = gene_ids.get_indexer(counts.var_names)
+    return take_columns(matrix, columns, len(gene_ids))[rows], obs.set_axis(_names(obs))
+
+
+def _names(obs: pd.DataFrame) -> pd.Index:
+    return pd.Index(obs["library_id"] + "_" + obs["cell_barcode"])
 
 
 def _rows_of(library_id: str, counts: AnnData, kept: Sequence[str]) -> np.ndarray:
@@ -77,31 +90,20 @@ def _rows_of(library_id: str, counts: AnnData, kept: Sequence[str]) -> np.ndarra
     return rows
 
 
-def _take_genes(matrix: sp.csr_matrix, counts: AnnData, gene_ids: pd.Series) -> sp.csr_matrix:
-    columns = counts.var_names.get_indexer(pd.Index(gene_ids))
-    present = columns >= 0
-    place = sp.csr_matrix(
-        (
-            np.ones(present.sum(), dtype=np.int32),
-            (columns[present], np.flatnonzero(present)),
-        ),
-        shape=(matrix.shape[1], len(gene_ids)),
+def take_columns(matrix: sp.csr_matrix, place: np.ndarray, n_columns: int) -> sp.csr_matrix:
+    """The columns of a matrix that have a place in the result, (n_rows, n_columns) CSR, no zeros.
+
+    Parameters
+    ----------
+    place
+        (matrix columns,) column of the result, below 0 where it is not wanted.
+    """
+    column = place.astype(np.int32)[matrix.indices]
+    is_wanted = (column >= 0) & (matrix.data != 0)
+    ends = np.concatenate([[0], np.cumsum(is_wanted)])[matrix.indptr]
+    found = sp.csr_matrix(
+        (matrix.data[is_wanted].astype(np.int32, copy=False), column[is_wanted], ends),
+        shape=(matrix.shape[0], n_columns),
     )
-    block = sp.csr_matrix(matrix @ place, dtype=np.int32)
-    block.sort_indices()
-    return block
-
-
-def _stack(
-    blocks: Sequence[tuple[sp.csr_matrix, pd.DataFrame]], n_genes: int
-) -> tuple[sp.csr_matrix, pd.DataFrame]:
-    if blocks:
-        x = sp.vstack([block for block, _ in blocks], format="csr")
-        obs = pd.concat([obs for _, obs in blocks], ignore_index=True)
-    else:
-        x = sp.csr_matrix((0, n_genes), dtype=np.int32)
-        obs = pd.DataFrame(columns=list(_OBS)).astype({"total_counts": np.int64})
-    for name in ("library_id", "cell_barcode", "batch"):
-        obs[name] = obs[name].astype(object)
-    obs.index = pd.Index((obs["library_id"] + "_" + obs["cell_barcode"]).astype(object))
-    return x, obs
+    found.sort_indices()
+    return found

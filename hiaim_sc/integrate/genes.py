@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _SPAN = 0.3  # of the loess fit, as in Seurat v3 and scanpy
 _MIN_CELLS = 10
 _MIN_GENES = 10  # that vary
+_EXACT = 2.0**53
+_CHUNK = 1 << 20  # counts at a time
 
 
 def summarise_genes(counts: AnnData, kept: Sequence[str]) -> pd.DataFrame:
@@ -50,18 +52,16 @@ def summarise_genes(counts: AnnData, kept: Sequence[str]) -> pd.DataFrame:
     if (rows < 0).any():
         msg = f"{(rows < 0).sum()} of {len(rows)} kept cell barcodes are not in the matrix"
         raise ValueError(msg)
-    matrix = sp.csc_matrix(sp.csr_matrix(counts.X)[np.sort(rows)])
-    matrix.eliminate_zeros()
-    squares = matrix.astype(np.int64).power(2)
-    total = np.asarray(matrix.sum(axis=0, dtype=np.int64)).ravel()
-    square = np.asarray(squares.sum(axis=0)).ravel()
-    n_cells = matrix.shape[0]
-    mean = total / max(n_cells, 1)
+    matrix = sp.csr_matrix(counts.X)
+    if len(rows) < matrix.shape[0]:
+        matrix = matrix[np.sort(rows)]
+    n_expressing, total, square = _sums(matrix)
+    mean = total / max(matrix.shape[0], 1)
     return pd.DataFrame(
         {
             "gene_id": counts.var_names.astype(str),
             "symbol": counts.var["symbol"].astype(str).to_numpy(),
-            "n_cells_expressing": np.diff(matrix.indptr).astype(np.int64),
+            "n_cells_expressing": n_expressing,
             "sum": total,
             "sum_of_squares": square,
             "mean": mean,
@@ -70,8 +70,34 @@ def summarise_genes(counts: AnnData, kept: Sequence[str]) -> pd.DataFrame:
     )
 
 
+def _sums(matrix: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cells with any count, sum and sum of squares of each gene, (n_genes,) int64.
+
+    Whole numbers below 2^53 add up exactly in float64, in any order.
+    """
+    if float(matrix.data.max(initial=0)) ** 2 * matrix.shape[0] >= _EXACT:
+        return _large_sums(matrix)
+    n_expressing, total, square = np.zeros((3, matrix.shape[1]))
+    for start in range(0, matrix.nnz, _CHUNK):
+        gene = matrix.indices[start : start + _CHUNK].astype(np.intp)
+        count = matrix.data[start : start + _CHUNK].astype(np.float64)
+        n_expressing += np.bincount(gene, count > 0, matrix.shape[1])
+        total += np.bincount(gene, count, matrix.shape[1])
+        square += np.bincount(gene, count**2, matrix.shape[1])
+    return n_expressing.astype(np.int64), total.astype(np.int64), square.astype(np.int64)
+
+
+def _large_sums(matrix: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same in whole numbers, which takes longer."""
+    n_expressing, total, square = np.zeros((3, matrix.shape[1]), dtype=np.int64)
+    count = matrix.data.astype(np.int64)
+    for sums, values in ((n_expressing, count > 0), (total, count), (square, count**2)):
+        np.add.at(sums, matrix.indices, values)
+    return n_expressing, total, square
+
+
 def _standardised_variance(
-    matrix: sp.csc_matrix, mean: np.ndarray, total: np.ndarray, square: np.ndarray
+    matrix: sp.csr_matrix, mean: np.ndarray, total: np.ndarray, square: np.ndarray
 ) -> np.ndarray:
     n_cells, n_genes = matrix.shape
     if n_cells < _MIN_CELLS:
@@ -82,12 +108,26 @@ def _standardised_variance(
         return np.full(n_genes, np.nan)
     fitted_sd = np.sqrt(10**trend)
     limit = fitted_sd * np.sqrt(n_cells) + mean
-    gene = np.repeat(np.arange(n_genes), np.diff(matrix.indptr))
-    clipped = np.minimum(matrix.data, limit[gene])
-    clipped_sum = np.bincount(gene, clipped, n_genes)
-    clipped_square = np.bincount(gene, clipped**2, n_genes)
+    over, over_square = _beyond(matrix, limit)
+    clipped_sum, clipped_square = total - over, square - over_square
     spread = n_cells * mean**2 + clipped_square - 2 * clipped_sum * mean
     return spread / ((n_cells - 1) * fitted_sd**2)
+
+
+def _beyond(matrix: sp.csr_matrix, limit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What clipping at a limit takes from each gene's sum and sum of squares: few counts do."""
+    chunks = [slice(i, i + _CHUNK) for i in range(0, max(matrix.nnz, 1), _CHUNK)]
+    where = np.concatenate(
+        [
+            part.start + np.flatnonzero(matrix.data[part] > limit[matrix.indices[part]])
+            for part in chunks
+        ]
+    )
+    gene, count = matrix.indices[where], matrix.data[where].astype(np.float64)
+    return (
+        np.bincount(gene, count - limit[gene], len(limit)),
+        np.bincount(gene, count**2 - limit[gene] ** 2, len(limit)),
+    )
 
 
 def _fit_trend(mean: np.ndarray, variance: np.ndarray) -> np.ndarray | None:

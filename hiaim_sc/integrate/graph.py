@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hiaim_sc.integrate.neighbours import Neighbours
 
 _N_BISECTIONS = 64
+_TOLERANCE = 1e-7  # of the sum of weights
+_CHUNK = 50_000  # cells at a time
 _MIN_SCALE = 1e-3  # of the mean distance; umap's own guard against a bandwidth of zero
 _N_ITERATIONS = 2
 _N_EPOCHS = 200
@@ -35,18 +37,14 @@ def weigh_neighbours(neighbours: Neighbours) -> sp.csr_matrix:
     ----------
     McInnes, Healy and Melville 2018, arXiv:1802.03426.
     """
-    distances = neighbours.distances.astype(np.float64)
-    n_cells, k = distances.shape
+    n_cells, k = neighbours.distances.shape
     if k == 0:
-        return sp.csr_matrix((n_cells, n_cells))
-    nearest = np.where(distances > 0, distances, np.inf).min(axis=1, keepdims=True)
-    nearest = np.where(np.isfinite(nearest), nearest, 0.0)
-    excess = np.maximum(distances - nearest, 0.0)
-    scale = _find_scale(excess, np.log2(k + 1))
-    own_mean = distances.sum(axis=1, keepdims=True) / (k + 1)
-    floor = _MIN_SCALE * np.where(nearest > 0, own_mean, own_mean.mean())
-    scale = np.maximum(scale, floor)
-    weight = np.exp(-np.divide(excess, scale, out=np.zeros_like(excess), where=scale > 0))
+        return sp.csr_matrix((n_cells, n_cells), dtype=np.float32)
+    everywhere = float(neighbours.distances.mean(dtype=np.float64)) * k / (k + 1)
+    weight = np.empty((n_cells, k), dtype=np.float32)
+    for start in range(0, n_cells, _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        weight[rows] = _weigh(neighbours.distances[rows].astype(np.float64), everywhere)
     indptr = np.arange(0, n_cells * k + 1, k)
     directed = sp.csr_matrix(
         (weight.ravel(), neighbours.indices.ravel(), indptr), shape=(n_cells, n_cells)
@@ -54,20 +52,40 @@ def weigh_neighbours(neighbours: Neighbours) -> sp.csr_matrix:
     directed.setdiag(0.0)
     directed.eliminate_zeros()
     back = directed.T.tocsr()
-    return sp.csr_matrix(directed + back - directed.multiply(back))
+    weights = sp.csr_matrix(directed + back - directed.multiply(back))
+    np.minimum(weights.data, 1.0, out=weights.data)
+    return weights
+
+
+def _weigh(distances: np.ndarray, everywhere: float) -> np.ndarray:
+    """Weights of the neighbours of some cells; `everywhere` is the mean distance of all."""
+    k = distances.shape[1]
+    nearest = np.where(distances > 0, distances, np.inf).min(axis=1, keepdims=True)
+    nearest = np.where(np.isfinite(nearest), nearest, 0.0)
+    excess = np.maximum(distances - nearest, 0.0)
+    scale = _find_scale(excess, np.log2(k + 1))
+    own_mean = distances.sum(axis=1, keepdims=True) / (k + 1)
+    floor = _MIN_SCALE * np.where(nearest > 0, own_mean, everywhere)
+    scale = np.maximum(scale, floor)
+    return np.exp(-np.divide(excess, scale, out=np.zeros_like(excess), where=scale > 0))
 
 
 def _find_scale(excess: np.ndarray, target: float) -> np.ndarray:
     """Bandwidth of each row at which ``sum(exp(-excess / scale))`` is the target, by bisection."""
-    low = np.zeros((len(excess), 1))
-    high = np.full((len(excess), 1), np.inf)
-    scale = np.ones((len(excess), 1))
+    n_rows = len(excess)
+    low, high, scale = np.zeros(n_rows), np.full(n_rows, np.inf), np.ones(n_rows)
+    rows = np.arange(n_rows)
     for _ in range(_N_BISECTIONS):
-        too_wide = np.exp(-excess / scale).sum(axis=1, keepdims=True) > target
-        high = np.where(too_wide, scale, high)
-        low = np.where(too_wide, low, scale)
-        scale = np.where(np.isfinite(high), (low + high) / 2, scale * 2)
-    return scale
+        above = np.exp(-excess[rows] / scale[rows, None]).sum(axis=1) - target
+        is_open = np.abs(above) > _TOLERANCE
+        rows, above = rows[is_open], above[is_open]
+        if len(rows) == 0:
+            break
+        high[rows[above > 0]] = scale[rows[above > 0]]
+        low[rows[above < 0]] = scale[rows[above < 0]]
+        middle = (low[rows] + high[rows]) / 2
+        scale[rows] = np.where(np.isfinite(middle), middle, scale[rows] * 2)
+    return scale[:, None]
 
 
 def cluster_graph(weights: sp.csr_matrix, resolution: float, seed: int) -> np.ndarray:
@@ -82,9 +100,8 @@ def cluster_graph(weights: sp.csr_matrix, resolution: float, seed: int) -> np.nd
     import igraph
 
     edges = sp.triu(weights, k=1, format="coo")
-    graph = igraph.Graph(
-        n=weights.shape[0], edges=np.column_stack([edges.row, edges.col]), directed=False
-    )
+    ends = np.column_stack([edges.row, edges.col])
+    graph = igraph.Graph(n=weights.shape[0], edges=ends, directed=False)
     igraph.set_random_number_generator(random.Random(seed))  # igraph takes no other
     try:
         found = graph.community_leiden(

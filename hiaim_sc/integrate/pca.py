@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.linalg import eigh
+
+from hiaim_sc.integrate.gather import take_columns
+from hiaim_sc.storage import StoredCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from anndata import AnnData
 
@@ -24,6 +28,8 @@ class PrincipalComponents:
 
     Attributes
     ----------
+    genes
+        (n_genes,) their ids.
     coordinates
         (n_cells, n_pcs) float32.
     loadings
@@ -34,16 +40,17 @@ class PrincipalComponents:
         (n_pcs,) share of the variance of the scaled genes.
     """
 
+    genes: np.ndarray
     coordinates: np.ndarray
     loadings: np.ndarray
     mean: np.ndarray
     sd: np.ndarray
     variance_ratio: np.ndarray
 
-    def as_dict(self, genes: AnnData) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Loadings, means, sds and variance ratios with the ids of their genes."""
         return {
-            "genes": np.asarray(genes.var_names, dtype=object),
+            "genes": self.genes,
             "loadings": self.loadings,
             "mean": self.mean,
             "sd": self.sd,
@@ -51,7 +58,7 @@ class PrincipalComponents:
         }
 
 
-def reduce_dimensions(counts: AnnData, n_pcs: int) -> PrincipalComponents:
+def reduce_dimensions(counts: AnnData | StoredCounts, n_pcs: int) -> PrincipalComponents:
     """Principal components of log-normalised, scaled and clipped counts.
 
     Counts are brought to 10,000 per cell (of ``obs["total_counts"]``), log1p, scaled to unit
@@ -61,55 +68,112 @@ def reduce_dimensions(counts: AnnData, n_pcs: int) -> PrincipalComponents:
     Parameters
     ----------
     counts
-        ``X`` (n_cells, n_genes) CSR counts.
+        (n_cells, n_genes) CSR counts, of which the columns ``var["highly_variable"]`` are used;
+        where they are stored, a chunk is in memory at a time.
     n_pcs
         Components wanted; fewer when cells or genes are fewer.
     """
-    mean, sd = _moments(counts)
-    n_cells, n_genes = counts.shape
+    source = _Source.of(counts)
+    mean, sd = source.moments()
+    n_genes, n_cells = len(mean), source.n_cells
+    scale = _Scale.of(mean, sd)
     gram = np.zeros((n_genes, n_genes))
     centre = np.zeros(n_genes)
-    for chunk in _scaled(counts, mean, sd):
-        gram += (chunk.T @ chunk).astype(np.float64)
-        centre += chunk.sum(axis=0, dtype=np.float64)
+    for block in source.normalised():
+        dense = scale.apply(block)
+        gram += dense.T @ dense
+        centre += dense.sum(axis=0, dtype=np.float64)
     centre /= n_cells
     covariance = (gram - n_cells * np.outer(centre, centre)) / (n_cells - 1)
-    values, vectors = np.linalg.eigh(covariance)
     n_found = min(n_pcs, n_cells - 1, n_genes)
-    order = np.argsort(values)[::-1][:n_found]
-    loadings = vectors[:, order]
+    values, loadings = eigh(covariance, subset_by_index=[n_genes - n_found, n_genes - 1])
+    values, loadings = values[::-1], np.ascontiguousarray(loadings[:, ::-1])
     largest = loadings[np.abs(loadings).argmax(axis=0), np.arange(n_found)]
     loadings *= np.where(largest < 0, -1.0, 1.0)
     weights = loadings.astype(np.float32)
-    coordinates = [
-        (chunk - centre.astype(np.float32)) @ weights for chunk in _scaled(counts, mean, sd)
-    ]
-    ratio = values[order] / max(values.sum(), np.finfo(float).tiny)
-    return PrincipalComponents(np.vstack(coordinates), loadings, mean, sd, ratio)
+    shift = (centre @ loadings).astype(np.float32)
+    coordinates = [scale.apply(block) @ weights - shift for block in source.normalised()]
+    ratio = values / max(np.trace(covariance), np.finfo(float).tiny)
+    return PrincipalComponents(
+        source.genes, np.vstack(coordinates), loadings, mean, sd, np.maximum(ratio, 0.0)
+    )
 
 
-def _normalised(counts: AnnData) -> Iterator[sp.csr_matrix]:
-    total = counts.obs["total_counts"].to_numpy(dtype=np.float64)
-    matrix = sp.csr_matrix(counts.X)
-    for start in range(0, counts.n_obs, _CHUNK):
-        block = matrix[start : start + _CHUNK].astype(np.float64)
-        scale = _TARGET_SUM / np.maximum(total[start : start + _CHUNK], 1.0)
-        yield sp.csr_matrix(sp.diags_array(scale) @ block).log1p()
+@dataclass(frozen=True)
+class _Source:
+    """Log-normalised counts of the highly variable genes, cells in chunks."""
+
+    rows: Callable[[int, int], sp.csr_matrix]
+    total: np.ndarray
+    place: np.ndarray
+    genes: np.ndarray
+
+    @classmethod
+    def of(cls, counts: AnnData | StoredCounts) -> _Source:
+        if isinstance(counts, StoredCounts):
+            rows = counts.rows
+        else:
+            matrix = sp.csr_matrix(counts.X)
+
+            def rows(start: int, stop: int) -> sp.csr_matrix:
+                return matrix[start:stop]
+
+        is_variable = counts.var["highly_variable"].to_numpy(dtype=bool)
+        place = np.where(is_variable, np.cumsum(is_variable) - 1, -1)
+        genes = np.asarray(counts.var.index[is_variable], dtype=object)
+        return cls(rows, counts.obs["total_counts"].to_numpy(dtype=np.float64), place, genes)
+
+    @property
+    def n_cells(self) -> int:
+        return len(self.total)
+
+    def normalised(self) -> Iterator[sp.csr_matrix]:
+        for start in range(0, self.n_cells, _CHUNK):
+            block = take_columns(self.rows(start, start + _CHUNK), self.place, len(self.genes))
+            scale = _TARGET_SUM / np.maximum(self.total[start : start + _CHUNK], 1.0)
+            by_count = np.repeat(scale.astype(np.float32), np.diff(block.indptr))
+            values = np.log1p(block.data.astype(np.float32) * by_count)
+            yield sp.csr_matrix((values, block.indices, block.indptr), shape=block.shape)
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of each gene."""
+        n_genes = len(self.genes)
+        total, square = np.zeros((2, n_genes))
+        for block in self.normalised():
+            values = block.data.astype(np.float64)
+            total += np.bincount(block.indices, values, n_genes)
+            square += np.bincount(block.indices, values**2, n_genes)
+        mean = total / self.n_cells
+        variance = (square - self.n_cells * mean**2) / max(self.n_cells - 1, 1)
+        sd = np.sqrt(np.maximum(variance, 0.0))
+        return mean, np.where(sd > 0, sd, 1.0)
 
 
-def _moments(counts: AnnData) -> tuple[np.ndarray, np.ndarray]:
-    total = np.zeros(counts.n_vars)
-    square = np.zeros(counts.n_vars)
-    for block in _normalised(counts):
-        total += np.asarray(block.sum(axis=0)).ravel()
-        square += np.asarray(block.power(2).sum(axis=0)).ravel()
-    mean = total / counts.n_obs
-    variance = (square - counts.n_obs * mean**2) / max(counts.n_obs - 1, 1)
-    sd = np.sqrt(np.maximum(variance, 0.0))
-    return mean, np.where(sd > 0, sd, 1.0)
+@dataclass(frozen=True)
+class _Scale:
+    """Scaling to unit variance and clipping, as the sum of a sparse matrix and a row.
 
+    With z = mean / sd and x the values over sd, clip(x - z, -10, 10) is ``clip(x, low, z + 10) -
+    low`` plus ``low - z`` where low = max(z - 10, 0): the first is 0 where x is.
+    """
 
-def _scaled(counts: AnnData, mean: np.ndarray, sd: np.ndarray) -> Iterator[np.ndarray]:
-    for block in _normalised(counts):
-        dense = (block.toarray() - mean) / sd
-        yield np.clip(dense, -_CLIP, _CLIP).astype(np.float32)
+    sd: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    zero: np.ndarray
+
+    @classmethod
+    def of(cls, mean: np.ndarray, sd: np.ndarray) -> _Scale:
+        z = mean / sd
+        low = np.maximum(z - _CLIP, 0.0)
+        parts = (1 / sd, low, z + _CLIP, low - z)
+        return cls(*(part.astype(np.float32) for part in parts))
+
+    def apply(self, block: sp.csr_matrix) -> np.ndarray:
+        gene = block.indices
+        values = block.data * self.sd[gene]
+        np.clip(values, self.low[gene], self.high[gene], out=values)
+        values -= self.low[gene]
+        dense = sp.csr_matrix((values, gene, block.indptr), shape=block.shape).toarray()
+        dense += self.zero
+        return dense

@@ -78,6 +78,11 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
             "library_id sample_id batch n_cells_read n_cells_kept n_doublets median_counts "
             "median_genes pct_mt ambient_fraction join_rate verdict reason"
         ),
+        "features": ("gene_id symbol highly_variable rank n_libraries excluded mean sd"),
+        "integration_metrics": ("metric level before after n_cells n_groups reason_not_integrated"),
+        "cluster_composition": (
+            "leiden level n_cells n_groups largest share share_of_all is_dominated"
+        ),
         "flow_of_samples": "level step arm_blind_group n_in n_out n_lost reason",
         "endpoints": (
             "patient_id sample_id tissue visit session_phase endpoint value value_analysed "

@@ -14,6 +14,7 @@ from hiaim_sc.report.catalogue import FIGURES, SECTIONS, find_figure
 from hiaim_sc.report.expression import describe_expression, view_expression
 from hiaim_sc.report.formats import format_amount, format_count, format_percent
 from hiaim_sc.report.gates import GATES, describe_gates
+from hiaim_sc.report.integration import describe_mixing, view_dominated
 from hiaim_sc.report.mobilisation import describe_mobilisation
 from hiaim_sc.report.summary import ReleaseCounts, count_release
 from hiaim_sc.report.values import settle_empty
@@ -84,6 +85,9 @@ def render_report(release: ReportData) -> str:
         first_screen=_first_screen(counts, release.tables),
         statements=_statements(release.tables["comparisons"]),
         mobilisation=describe_mobilisation(release.tables["endpoints"]),
+        mixing=describe_mixing(
+            release.tables["integration_metrics"], release.tables["cluster_composition"]
+        ),
         genes=describe_expression(release.tables["differential_expression"]),
         figures=_place_figures(release.figures),
         views=_place_views(release),
@@ -188,7 +192,10 @@ def _place_views(release: ReportData) -> dict[str, list[views.View]]:
             views.view_missing_values(tables["endpoints"]),
             views.view_identity(tables["identity_checks"]),
         ],
-        "cells": [views.view_cell_types(tables["cells"])],
+        "cells": [
+            views.view_cell_types(tables["cells"]),
+            view_dominated(tables["cluster_composition"]),
+        ],
         "clones": [
             clone_views.view_repertoires(tables["repertoires"]),
             clone_views.view_turnover(tables["clone_turnover"]),

@@ -156,7 +156,26 @@ def _build_gex(selected: AnnData, embedding: AnnData | None, known: pd.DataFrame
         for name, values in embedding.obsm.items():
             gex.obsm[name] = np.asarray(values)[positions]
         gex.obs["leiden"] = _plain_text(embedding.obs["leiden"].iloc[positions]).to_numpy()
+        _add_loadings(gex, embedding.uns.get("pca"))
     return gex
+
+
+def _add_loadings(gex: AnnData, pca: Mapping[str, np.ndarray] | None) -> None:
+    """What projects further cells: loadings in `varm["PCs"]`, mean and sd of each gene in `var`.
+
+    The names are scanpy's; genes that were not embedded have loadings of 0.
+    """
+    if pca is None:
+        return
+    positions = gex.var_names.get_indexer(pd.Index(pca["genes"]))
+    loadings = np.zeros((gex.n_vars, pca["loadings"].shape[1]))
+    loadings[positions] = pca["loadings"]
+    gex.varm["PCs"] = loadings
+    for name in ("mean", "sd"):
+        values = np.full(gex.n_vars, np.nan)
+        values[positions] = pca[name]
+        gex.var[name] = values
+    gex.uns["pca"] = {"variance_ratio": pca["variance_ratio"]}
 
 
 def _build_airr(airr: AnnData, known: pd.DataFrame) -> AnnData:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 # Release table: stage whose artefact holds it under the same name.
 _TABLE_STAGES = {
     "cells": "cells",
+    "features": "integration",
+    "integration_metrics": "integration",
+    "cluster_composition": "integration",
     "clones": "clone_tables",
     "clone_tracking": "clone_tables",
     "clone_turnover": "clone_tables",
@@ -124,6 +127,8 @@ def write_release(folder: Path, source: ReleaseSource, facts: ReleaseFacts) -> N
     tables = gather_tables(source)
     write_tables(tables, folder / "tables")
     embedding = source.cohort["embedding"].read("embedding")
+    if "umap" in source.cohort:
+        embedding.obsm["X_umap"] = source.cohort["umap"].read("umap").to_numpy()
     points = tabulate_points(embedding, tables["cells"], pd.Series(dict(facts.batches), dtype=str))
     figures = draw_figures(tables, points, tissues=facts.tissues, visits=facts.visits)
     for name, figure in figures.items():

@@ -1,7 +1,7 @@
 """Content-addressed artefacts: what was computed from exactly this input, with exactly this code.
 
 A `Recipe` says what an artefact is made from; its `key` names the artefact's folder in the
-`Store`. Nothing in here knows what a cell is.
+`Store`.
 """
 
 from hiaim_sc.storage.collection import (
@@ -11,6 +11,7 @@ from hiaim_sc.storage.collection import (
     stored_tables,
     trace,
 )
+from hiaim_sc.storage.counts import CountBlocks, StoredCounts
 from hiaim_sc.storage.digests import digest_file, digest_table, digest_value, files_of
 from hiaim_sc.storage.file_digests import FileDigests, Signature, sign_file
 from hiaim_sc.storage.fingerprint import CodeFingerprint, fingerprint_code
@@ -23,12 +24,14 @@ __all__ = [
     "Artefact",
     "CodeFingerprint",
     "Collected",
+    "CountBlocks",
     "FileDigests",
     "Look",
     "Payload",
     "Recipe",
     "Signature",
     "Store",
+    "StoredCounts",
     "collect_garbage",
     "digest_file",
     "digest_table",

@@ -7,22 +7,33 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from hiaim_sc.storage.counts import (
+    COUNTS_SUFFIX,
+    CountBlocks,
+    StoredCounts,
+    blocks_of,
+    is_counts,
+    write_counts,
+)
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from anndata import AnnData
 
-    type Payload = pd.DataFrame | AnnData | dict[str, Any]
+    type Payload = pd.DataFrame | AnnData | CountBlocks | dict[str, Any]
 else:
     Payload = Any
 
 
 def write_payload(folder: Path, name: str, payload: Payload) -> Path:
-    """Write one result as ``<name>.parquet``, ``<name>.h5ad`` or ``<name>.json``, by its type.
+    """Write one result by its type: ``<name>.parquet``, ``.json``, ``.counts`` or ``.h5ad``.
+
+    An AnnData that is counts with its cells and genes, and nothing more, is written as counts.
 
     Returns
     -------
-    The file written.
+    The file or folder written.
     """
     if isinstance(payload, pd.DataFrame):
         path = folder / f"{name}.parquet"
@@ -30,6 +41,9 @@ def write_payload(folder: Path, name: str, payload: Payload) -> Path:
     elif isinstance(payload, dict):
         path = folder / f"{name}.json"
         path.write_text(json.dumps(payload, indent=1, sort_keys=True), encoding="utf-8")
+    elif isinstance(payload, CountBlocks) or is_counts(payload):
+        path = folder / f"{name}{COUNTS_SUFFIX}"
+        write_counts(path, payload if isinstance(payload, CountBlocks) else blocks_of(payload))
     else:
         path = folder / f"{name}.h5ad"
         payload.write_h5ad(path, compression="lzf")
@@ -42,6 +56,8 @@ def read_payload(path: Path) -> Payload:
         return pd.read_parquet(path)
     if path.suffix == ".json":
         return json.loads(path.read_text(encoding="utf-8"))
+    if path.suffix == COUNTS_SUFFIX:
+        return StoredCounts(path).to_anndata()
     # anndata is slow to import and most readers want tables only
     from anndata import read_h5ad
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hiaim_sc.errors import DamagedArtefactError
+from hiaim_sc.storage.counts import StoredCounts
 from hiaim_sc.storage.digests import digest_file, digest_table, digest_value
 from hiaim_sc.storage.file_digests import FileDigests
 from hiaim_sc.storage.payloads import Payload, read_payload, write_payload
@@ -49,10 +50,17 @@ class Artefact:
 
     def read(self, name: str) -> Any:
         """Read one payload; `DamagedArtefactError` when it has none of that name."""
+        return read_payload(self._path(name))
+
+    def open(self, name: str) -> StoredCounts:
+        """Counts that are read by rows; `DamagedArtefactError` when it has none of that name."""
+        return StoredCounts(self._path(name))
+
+    def _path(self, name: str) -> Path:
         if name not in self.files:
             msg = f"artefact {self.key[:12]} has no {name}, only {', '.join(sorted(self.files))}"
             raise DamagedArtefactError(msg)
-        return read_payload(self.folder / self.files[name])
+        return self.folder / self.files[name]
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,7 @@ class Store:
             files = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["files"]
             for entry in files.values():
                 path = folder / entry["file"]
-                if not path.is_file() or self.digests.of(path) != entry["sha256"]:
+                if not path.exists() or self.digests.of(path) != entry["sha256"]:
                     return str(entry["file"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return _MANIFEST

@@ -1,7 +1,7 @@
 """The study folder: its config, its tables, its allocation, and what is wrong with them."""
 
 from hiaim_sc.study.allocation import find_allocation_faults, read_allocation
-from hiaim_sc.study.design_checks import check_design
+from hiaim_sc.study.design_checks import aliased_levels, check_design
 from hiaim_sc.study.file_checks import check_files, inspect_library
 from hiaim_sc.study.folder import read_study
 from hiaim_sc.study.hla import agree_hla, group_alleles, presents, split_alleles
@@ -39,6 +39,7 @@ __all__ = [
     "Study",
     "TagSet",
     "agree_hla",
+    "aliased_levels",
     "cell_antigens",
     "changes_since",
     "check_design",

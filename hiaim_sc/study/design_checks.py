@@ -68,6 +68,26 @@ def check_design(study: Study, arms: pd.Series | None = None) -> list[Fault]:
     return sorted(faults)
 
 
+def aliased_levels(layout: pd.DataFrame) -> tuple[str, ...]:
+    """Which of visit and patient_id the batches are aliased with: every batch is of one of them.
+
+    Parameters
+    ----------
+    layout
+        ``batch visit patient_id``, a row per library and sample.
+
+    Returns
+    -------
+    Names of columns; none where there is one batch, or one value of the column.
+    """
+    if layout["batch"].nunique() < 2:
+        return ()
+    levels = ["visit", "patient_id"]
+    in_all = layout[levels].nunique()
+    in_batch = layout.groupby("batch")[levels].nunique().max()
+    return tuple(level for level in levels if in_all[level] > 1 and in_batch[level] < 2)
+
+
 def _visit_contrasts(libraries: pd.DataFrame, study: Study) -> Iterator[Contrast]:
     design = study.config.design
     for visit in design.follow_ups:

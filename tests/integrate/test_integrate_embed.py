@@ -50,14 +50,16 @@ def libraries_of(sizes, batches=("run1", "run2")):
 
 
 def gather(sizes, batches=("run1", "run2")):
-    return gather_counts(libraries_of(sizes, batches), genes_of(NAMES))
+    return gather_counts(libraries_of(sizes, batches), genes_of(NAMES)).to_anndata()
 
 
 def test_gathered_counts_are_those_of_the_libraries_in_canonical_order():
     first, second = make_library(1), make_library(2)
     kept = list(first.obs_names[10:20])
     wanted = genes_of(["G005", "G002", "G030"])
-    found = gather_counts([("B", "run1", second, []), ("A", "run2", first, kept)], wanted)
+    found = gather_counts(
+        [("B", "run1", second, []), ("A", "run2", first, kept)], wanted
+    ).to_anndata()
     assert list(found.var_names) == ["G002", "G005", "G030"]
     assert list(found.obs["cell_barcode"]) == kept
     expected = first[kept, ["G002", "G005", "G030"]].X.toarray()
@@ -70,6 +72,8 @@ def test_gathered_counts_are_those_of_the_libraries_in_canonical_order():
 def test_components_are_those_of_the_scaled_matrix():
     counts = gather([80, 90])
     ours = reduce_dimensions(counts, 5)
+    assert list(ours.genes) == NAMES[:50]
+    counts = counts[:, counts.var["highly_variable"].to_numpy()]
     total = counts.obs["total_counts"].to_numpy(dtype=float)
     dense = np.log1p(counts.X.toarray() / total[:, None] * 1e4)
     scaled = np.clip((dense - dense.mean(axis=0)) / dense.std(axis=0, ddof=1), -10, 10)
@@ -110,7 +114,7 @@ def test_one_batch_is_not_integrated():
 def test_neither_the_order_of_libraries_nor_threads_change_a_byte():
     results = []
     for threads, step in ((1, 1), (2, -1)):
-        counts = gather_counts(libraries_of([50, 40, 45])[::step], genes_of(NAMES))
+        counts = gather_counts(libraries_of([50, 40, 45])[::step], genes_of(NAMES)).to_anndata()
         with threadpool_limits(limits=threads):
             results.append(embed(counts, OPTIONS, rng=np.random.default_rng(3)))
     first, second = results

@@ -35,7 +35,7 @@ SECOND = make_library([[7, 8], [0, 9]], ["AA-1", "GG-1"], ["E2", "E1"])
 def test_cells_come_by_library_and_barcode_and_an_absent_gene_counts_nothing():
     found = gather_counts(
         [("L2", "b", SECOND, ["GG-1", "AA-1"]), ("L1", "a", FIRST, ["CC-1", "AA-1"])], GENES
-    )
+    ).to_anndata()
     assert list(found.obs_names) == ["L1_AA-1", "L1_CC-1", "L2_AA-1", "L2_GG-1"]
     assert list(found.var_names) == ["E1", "E3"]
     np.testing.assert_array_equal(found.X.toarray(), [[1, 3], [4, 6], [8, 0], [9, 0]])
@@ -46,13 +46,13 @@ def test_cells_come_by_library_and_barcode_and_an_absent_gene_counts_nothing():
 
 
 def test_no_zero_is_stored():
-    found = gather_counts([("L2", "b", SECOND, ["AA-1", "GG-1"])], GENES)
+    found = gather_counts([("L2", "b", SECOND, ["AA-1", "GG-1"])], GENES).to_anndata()
     assert found.X.nnz == 2
 
 
 def test_a_barcode_that_is_not_there_is_an_error_not_another_cell():
     with pytest.raises(ValueError, match="library L1: 1 kept cell barcodes are not in the matrix"):
-        gather_counts([("L1", "a", FIRST, ["AA-1", "TT-1"])], GENES)
+        gather_counts([("L1", "a", FIRST, ["AA-1", "TT-1"])], GENES).to_anndata()
     with pytest.raises(ValueError, match="1 of 2 kept cell barcodes"):
         summarise_genes(FIRST, ["AA-1", "TT-1"])
 

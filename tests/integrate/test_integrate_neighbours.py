@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from hiaim_sc.integrate import neighbours
 from hiaim_sc.integrate.neighbours import find_neighbours
 
 
@@ -43,7 +45,8 @@ def test_small_distances_far_from_the_origin_are_not_lost():
     np.testing.assert_allclose(found.distances[0], [0.5, 2.0])
 
 
-def test_the_search_through_lists_measures_its_own_recall():
+def test_the_search_through_lists_measures_its_own_recall(monkeypatch):
+    monkeypatch.setattr(neighbours, "_PER_LIST", 40)
     points = np.random.default_rng(1).normal(size=(3000, 10)).astype(np.float32)
     found = find_neighbours(points, 10, max_exact=1000)
     exact = find_neighbours(points, 10)
@@ -54,9 +57,10 @@ def test_the_search_through_lists_measures_its_own_recall():
     assert (np.diff(found.distances, axis=1) >= 0).all()
 
 
-def test_the_search_through_lists_is_the_same_whatever_the_threads():
+def test_the_search_through_lists_is_the_same_whatever_the_threads(monkeypatch):
     import faiss
 
+    monkeypatch.setattr(neighbours, "_PER_LIST", 40)
     points = np.random.default_rng(2).normal(size=(2000, 8)).astype(np.float32)
     before = faiss.omp_get_max_threads()
     try:
@@ -69,3 +73,17 @@ def test_the_search_through_lists_is_the_same_whatever_the_threads():
         faiss.omp_set_num_threads(before)
     assert results[0].indices.tobytes() == results[1].indices.tobytes()
     assert results[0].distances.tobytes() == results[1].distances.tobytes()
+
+
+@pytest.mark.parametrize("per_list", [1, 3, 1000])
+def test_lists_with_too_few_cells_leave_gaps_that_are_the_cell_itself(monkeypatch, per_list):
+    monkeypatch.setattr(neighbours, "_PER_LIST", per_list)
+    monkeypatch.setattr(neighbours, "_N_PROBE", 1)
+    points = np.random.default_rng(3).normal(size=(60, 4)).astype(np.float32)
+    found = find_neighbours(points, 5, max_exact=10)
+    is_own = found.indices == np.arange(60)[:, None]
+    assert (found.distances[is_own] == 0).all()
+    exact = np.linalg.norm(points[found.indices] - points[:, None], axis=2)
+    np.testing.assert_allclose(found.distances, exact, rtol=1e-5)
+    assert is_own.any() == (per_list < 1000)
+    assert (found.recall == 1.0) == (per_list == 1000)

@@ -40,7 +40,7 @@ def make_selected(seed):
     genes["symbol"] = genes["gene_id"]
     genes = genes.assign(highly_variable=True, in_panel=False)
     counts = make_counts(seed)
-    return gather_counts([("L1", "run1", counts, list(counts.obs_names))], genes)
+    return gather_counts([("L1", "run1", counts, list(counts.obs_names))], genes).to_anndata()
 
 
 @pytest.mark.slow

@@ -17,7 +17,10 @@ class IntegrateOptions(Model):
     n_neighbors: int = Field(15, ge=2)
     resolution: float = Field(1.0, gt=0)
     harmony: bool = Field(default=True, description="Integrate over two or more batches.")
-    umap: bool = True
+    umap: bool = Field(default=True, description="Draw one. No result rests on it.")
+    dominated_share: Fraction = Field(
+        0.8, description="Share of a cluster from which one patient or batch dominates it."
+    )
     seed: int = Field(0, ge=0)
 
 
