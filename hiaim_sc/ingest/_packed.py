@@ -48,8 +48,17 @@ def _unpack(packed: bytes, values: np.ndarray, width: int) -> bool:
     """Inflate a chunk into `values`; False where a number does not fit into 31 bits.
 
     After the shuffle the chunk is a row per byte of the numbers, the lowest first.
+
+    Raises
+    ------
+    OSError
+        When the chunk is damaged.
     """
-    rows = np.frombuffer(isal_zlib.decompress(packed), dtype=np.uint8).reshape(width, len(values))
+    try:
+        inflated = isal_zlib.decompress(packed)
+    except isal_zlib.error as error:
+        raise OSError(str(error)) from error
+    rows = np.frombuffer(inflated, dtype=np.uint8).reshape(width, len(values))
     if rows[4:].any() or (rows[3] & 0x80).any():
         return False
     values[:] = rows[0]

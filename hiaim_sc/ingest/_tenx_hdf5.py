@@ -10,6 +10,7 @@ from scipy import sparse
 
 from hiaim_sc.errors import LibraryFaultError
 from hiaim_sc.ingest._files import open_hdf5
+from hiaim_sc.ingest._packed import read_int32
 from hiaim_sc.ingest.feature_matrix import GENE_EXPRESSION, FeatureMatrix, choose_genome
 
 if TYPE_CHECKING:
@@ -86,8 +87,10 @@ def _read_rows(
     group: h5py.Group, features: dict[str, np.ndarray], first: int, last: int, source: str
 ) -> FeatureMatrix:
     starts = group["indptr"][first : last + 1]
-    part = slice(int(starts[0]), int(starts[-1]))
-    arrays = (group["data"][part], group["indices"][part].astype(np.int32), starts - starts[0])
+    data, indices = (
+        read_int32(group[name], int(starts[0]), int(starts[-1])) for name in ("data", "indices")
+    )
+    arrays = (data, indices.astype(np.int32, copy=False), (starts - starts[0]).astype(np.int32))
     return FeatureMatrix(
         counts=sparse.csr_matrix(arrays, shape=(last - first, int(group["shape"][0]))),
         cell_barcodes=_strings(group["barcodes"], slice(first, last)),

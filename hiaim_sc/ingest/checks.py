@@ -45,11 +45,13 @@ def check_counts(matrix: FeatureMatrix) -> None:
     _refuse_repeats(matrix.cell_barcodes, "cell barcodes", matrix.source)
     _refuse_repeats(matrix.feature_ids, "feature ids", matrix.source)
     values = matrix.counts.data
-    faults = {
-        "missing (NaN or infinite)": ~np.isfinite(values),
-        "negative": values < 0,
-        "not whole numbers (already normalised values?)": values != np.rint(values),
-    }
+    faults = {"negative": values < 0}
+    if values.dtype.kind not in "iu":
+        faults = {
+            "missing (NaN or infinite)": ~np.isfinite(values),
+            **faults,
+            "not whole numbers (already normalised values?)": values != np.rint(values),
+        }
     for what, wrong in faults.items():
         if wrong.any():
             reason = (

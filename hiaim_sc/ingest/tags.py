@@ -23,7 +23,7 @@ def take_type(matrix: FeatureMatrix, feature_type: str) -> FeatureMatrix:
         listed = ", ".join(f"{name!r} ({n:,})" for name, n in there.items()) or "none"
         reason = f"{matrix.source} has no feature of type {feature_type!r}; its types are: {listed}"
         raise LibraryFaultError(reason)
-    taken = matrix.take_features(np.flatnonzero(is_wanted))
+    taken = matrix if is_wanted.all() else matrix.take_features(np.flatnonzero(is_wanted))
     check_counts(taken)
     return taken
 

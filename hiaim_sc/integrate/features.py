@@ -25,6 +25,7 @@ _MITOCHONDRIAL = re.compile(r"MT-.+")
 # Proteins of the cytosolic ribosome with their pseudogenes; RPS6KA1 is a kinase.
 _RIBOSOMAL = re.compile(r"RP[SL]\d+([AXYL]|AL|[LY]\d)?(P\d+)?|RPLP[012](P\d+)?|RPSA(P\d+)?")
 _SEX = gene_set("female") | gene_set("male")
+_SETS = ("haemoglobin", "dissociation")
 _MORE_SEX = {"RPS4Y2", "PRKY", "TTTY14", "TTTY15", "SRY"}  # too few or shared with X to tell sex by
 
 
@@ -35,8 +36,8 @@ def select_features(
 
     Genes are ranked within each library by ``variance_norm``; the rank over libraries is the
     median of the ranks below ``n_top_genes``, ties broken by the number of libraries in which it
-    is that high, then by gene id. Genes of receptors, mitochondria, ribosomes and sex say nothing
-    of what a cell is and are never chosen.
+    is that high, then by gene id. Genes of receptors, mitochondria, ribosomes, sex,
+    haemoglobin and dissociation say nothing of what a cell is and are never chosen.
 
     Parameters
     ----------
@@ -126,7 +127,15 @@ def _rank(
 
 
 def reason_to_exclude(symbol: str) -> str:
-    """Class of a gene that is never chosen: receptor, mitochondrial, ribosomal, sex; else empty."""
+    """Class of a gene that says nothing of what a cell is; empty for all others.
+
+    ``receptor`` (V, D, J and C genes of T- and B-cell receptors: they follow the clones), ``sex``
+    (XIST and the Y chromosome), ``mitochondrial`` and ``ribosomal`` (the state of the cell and of
+    its preparation), ``haemoglobin`` (red cells around it), ``dissociation`` (the digestion).
+
+    >>> [reason_to_exclude(gene) for gene in ("TRBV20-1", "HBB", "FOS", "GZMB")]
+    ['receptor', 'haemoglobin', 'dissociation', '']
+    """
     if symbol in _SEX or symbol in _MORE_SEX:  # before ribosomal: RPS4Y1 is both
         return "sex"
     for reason, pattern in (
@@ -136,4 +145,4 @@ def reason_to_exclude(symbol: str) -> str:
     ):
         if pattern.fullmatch(symbol):
             return reason
-    return ""
+    return next((name for name in _SETS if symbol in gene_set(name)), "")

@@ -73,6 +73,11 @@ def test_the_order_of_libraries_does_not_matter():
 @pytest.mark.parametrize(
     ("symbol", "excluded"),
     [
+        ("HBB", "haemoglobin"),
+        ("HBEGF", ""),
+        ("FOS", "dissociation"),
+        ("JUND", "dissociation"),
+        ("HSPA1A", "dissociation"),
         ("TRAV1-2", "receptor"),
         ("TRBV20-1", "receptor"),
         ("TRBC2", "receptor"),
