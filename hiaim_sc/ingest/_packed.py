@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from isal import isal_zlib
 
+_DAMAGED: type[Exception] = isal_zlib.error
 _SHUFFLE_AND_GZIP = [h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE]
 
 
@@ -56,7 +57,7 @@ def _unpack(packed: bytes, values: np.ndarray, width: int) -> bool:
     """
     try:
         inflated = isal_zlib.decompress(packed)
-    except isal_zlib.error as error:
+    except _DAMAGED as error:
         raise OSError(str(error)) from error
     rows = np.frombuffer(inflated, dtype=np.uint8).reshape(width, len(values))
     if rows[4:].any() or (rows[3] & 0x80).any():
