@@ -7,11 +7,13 @@ file, inflated by isal and put together from the bytes that matter.
 
 from __future__ import annotations
 
+from typing import Any
+
 import h5py
 import numpy as np
 from isal import isal_zlib
 
-_DAMAGED: type[Exception] = isal_zlib.error
+_DAMAGED: Any = isal_zlib.error  # an exception class, which its stubs have as an instance
 _SHUFFLE_AND_GZIP = [h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE]
 
 
