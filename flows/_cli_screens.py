@@ -34,15 +34,19 @@ def count_dna_barcodes(
     read) and samples.tsv (reads, molecules and saturation of each sample tag).
     """
     from flows._progress import ConsoleProgress
-    from flows._screen_files import count_files, read_screen_tags, write_counts
+    from flows._screen_files import check_folder, count_files, read_screen_tags, write_counts
     from hiaim_sc.config import BulkOptions
+    from hiaim_sc.dna_barcodes.bulk import explain_losses
 
     with faults_reported(), ConsoleProgress() as progress:
+        check_folder(out)
         tags = read_screen_tags(sample_tags, tags_a, tags_b)
         options = BulkOptions(collapse_n12=collapse)
         found = count_files(reads, layout, tags, options, progress.counter("bytes read"))
         write_counts(found, out)
     for one, other in tags.sample.close_pairs():
         typer.echo(f"note: one wrong base makes sample tag {one} {other}", err=True)
+    if losses := explain_losses(found.outcomes):
+        typer.echo(f"note: {losses}", err=True)
     n_reads, n_counted = found.outcomes["n"].sum(), found.counts["n_reads"].sum()
     typer.echo(f"{n_counted:,} of {n_reads:,} reads counted; tables in {out}")

@@ -53,12 +53,22 @@ def count_files(
     if len(reads) > 2:
         allowed = "one file, or two with the mates of the same fragments"
         raise UserInputError([Fault("--reads", 0, "", str(len(reads)), allowed)])
+    if len({path.resolve() for path in reads}) < len(reads):
+        allowed = "the mates in a file of their own; this one is given twice"
+        raise UserInputError([Fault("--reads", 0, "", reads[0].name, allowed)])
     try:
         return count_screen(
             reads, read_layout(str(layout), layout), tags, options, progress=progress
         )
     except LibraryFaultError as error:
         raise UserInputError([Fault("--reads", 0, "", "", error.reason)]) from error
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder to write into whose name, or that of one above it, is a file's."""
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            raise UserInputError([Fault("--out", 0, "", str(path), "a folder; this is a file")])
 
 
 def write_counts(found: ScreenCounts, folder: Path) -> None:

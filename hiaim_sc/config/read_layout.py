@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from hiaim_sc.config.base import Model
 
-Bases = Annotated[str, Field(pattern=r"^[ACGT]{8,32}$")]
+Bases = Annotated[
+    str,
+    BeforeValidator(lambda bases: bases.strip().upper() if isinstance(bases, str) else bases),
+    Field(pattern=r"^[ACGT]{8,32}$"),
+]
 
 
 class ReadLayout(Model):

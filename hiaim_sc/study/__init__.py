@@ -18,10 +18,11 @@ from hiaim_sc.study.plan import (
 )
 from hiaim_sc.study.pooling import place_cells, pool_tables
 from hiaim_sc.study.read_layouts import packaged_layouts, read_layout
+from hiaim_sc.study.screen_checks import check_screens
 from hiaim_sc.study.screens import (
     ScreenFiles,
+    are_bulk,
     cell_antigens,
-    check_screens,
     held_screens,
     list_screens,
     screen_files,
@@ -40,6 +41,7 @@ __all__ = [
     "TagSet",
     "agree_hla",
     "aliased_levels",
+    "are_bulk",
     "cell_antigens",
     "changes_since",
     "check_design",

@@ -112,6 +112,12 @@ def number(
             + ("; leave the row out where nothing was measured)" if required else "; empty: none)"),
         ),
     ]
+    rules.append(
+        Rule(
+            lambda values: ~values.str.fullmatch(r"[+-]?0[0-9]+"),
+            "no zero before a number: where a spreadsheet lost the decimal comma, 085 was 0,85",
+        )
+    )
     if np.isfinite(low) or np.isfinite(high):
         bounds = f"from {low:g} to {high:g}" if np.isfinite(high) else f"{low:g} or more"
         rules.append(

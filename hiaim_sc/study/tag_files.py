@@ -111,7 +111,7 @@ def _read_records(path: Path) -> tuple[list[_Record], list[Fault]]:
     except (LibraryFaultError, UnicodeDecodeError) as error:
         return [], [Fault(path.name, 0, "", "", f"a FASTA file ({error})")]
     records = list(_split_records(text))
-    if kind or not records:
+    if kind or not records or not text.lstrip().startswith(">"):
         return [], [Fault(path.name, 1, "", kind or text[:20], "a FASTA file: > and a name first")]
     return records, []
 

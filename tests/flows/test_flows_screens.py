@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,6 +88,7 @@ def test_a_second_run_takes_the_place_of_the_first(screen, tmp_path):
         ),
         ({"reads.fastq": "@r\nACGT\n+\nFF\n"}, ["record 1: its qualities are not as many"]),
         ({"reads.fastq": "no reads\n"}, ["is cut off"]),
+        ({"reads.fastq": "@r\r\nACGT\r\n+\r\nFFFF\r\n@q\nAC"}, ["record 2: it is cut off"]),
     ],
 )
 def test_bad_input_is_exit_2_with_every_fault_and_no_folder(screen, tmp_path, change, words):
@@ -102,6 +104,61 @@ def test_bad_input_is_exit_2_with_every_fault_and_no_folder(screen, tmp_path, ch
         assert expected in result.output
     assert not (tmp_path / "out").exists()
     assert "Traceback" not in result.output
+
+
+def test_a_truncated_gzip_is_exit_2(screen, tmp_path):
+    folder, _ = screen
+    whole = (folder / "reads.fastq.gz").read_bytes()
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "reads.fastq.gz").write_bytes(whole[: len(whole) // 2])
+    result = _count(tmp_path, tmp_path / "out")
+    assert result.exit_code == 2
+    assert "is cut short or damaged: copy it again" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_mixed_line_ends_and_short_reads_are_counted_as_what_they_are(screen, tmp_path):
+    folder, truth = screen
+    lines = gzip.decompress((folder / "reads.fastq.gz").read_bytes()).split(b"\n")[:-1]
+    ends = [b"\r\n" if i % 3 else b"\n" for i in range(len(lines))]
+    short = b"@short\r\nACGTACGT\r\n+\r\nFFFFFFFF\r\n"
+    (tmp_path / "reads.fastq").write_bytes(
+        b"".join(line + end for line, end in zip(lines, ends, strict=True)) + short * 3
+    )
+    result = _count(folder, tmp_path / "out", reads=str(tmp_path / "reads.fastq"))
+    assert result.exit_code == 0, result.output
+    outcomes = pd.read_csv(tmp_path / "out" / "reads.tsv", sep="\t").set_index("outcome")["n"]
+    assert outcomes[outcomes > 0].to_dict() == {"counted": truth["n_reads"].sum(), "too_short": 3}
+
+
+def test_tags_of_the_other_strand_are_pointed_out(screen, tmp_path):
+    folder, _ = screen
+    turned = [
+        line if line.startswith(">") else line.translate(str.maketrans("ACGT", "TGCA"))[::-1]
+        for line in (folder / "b.fasta").read_text().splitlines()
+    ]
+    (tmp_path / "b.fasta").write_text("\n".join(turned))
+    result = _count(folder, tmp_path / "out", "--tags-b", str(tmp_path / "b.fasta"))
+    assert result.exit_code == 0
+    assert "note: 0.0 % of the reads are counted" in result.output
+    assert "tags B stand as the B oligonucleotide has them" in result.output
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(screen, tmp_path):
+    folder, _ = screen
+    (tmp_path / "out").write_text("mine")
+    for out in (tmp_path / "out", tmp_path / "out" / "deep"):
+        result = _count(folder, out)
+        assert result.exit_code == 2
+        assert "a folder; this is a file" in result.output
+
+
+def test_one_file_given_as_its_own_mate_is_refused(screen, tmp_path):
+    folder, _ = screen
+    result = _count(folder, tmp_path / "out", "--reads", str(folder / "reads.fastq.gz"))
+    assert result.exit_code == 2
+    assert "the mates in a file of their own" in result.output
 
 
 def test_three_files_of_reads_are_refused(screen, tmp_path):

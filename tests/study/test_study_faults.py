@@ -113,6 +113,11 @@ FAULTS = {
         ("participants.tsv", 3, "enrolled_on", "2026-02-30"),
         "YYYY-MM-DD",
     ),
+    "decimal comma lost": (
+        ("measurements.tsv", "8.25", "0825"),
+        ("measurements.tsv", 3, "value", "0825"),
+        "lost the decimal comma",
+    ),
     "serotype": (
         ("participants.tsv", "A*01:01", "A1"),
         ("participants.tsv", 4, "hla", "A1"),

@@ -38,6 +38,11 @@ def test_epitope_tags_are_named_by_their_end(tmp_path):
     assert found.length == 25
 
 
+def test_a_table_of_tags_is_no_fasta_file(tmp_path):
+    path = _fasta(tmp_path, "A1\tACGTACGTACGT\nA2\tTTTTACGTTTTT\n")
+    assert r"line 1: 'A1\tACGTACGTACGT\nA2\tT': a FASTA file" in _faults(path, "A")
+
+
 def test_gzipped_lower_case_and_windows_lines_are_read(tmp_path):
     path = tmp_path / "tags.fasta.gz"
     path.write_bytes(gzip.compress(b"\r\n>B1\r\nacgtacgtacgt\r\n>oligo_2\r\nTTTTACGTTTTT\r\n"))
@@ -74,7 +79,7 @@ def test_sample_tags_keep_their_whole_names(tmp_path):
         (TAGS_A + ">x_A2\nCGAGGGCAATGGTTAACTGACACGA\n", "A", ["has all but one of its bases"]),
         (">a\nACGTAC\n>b\nACGTAC\n", "sample", ["a of line 1 has the same bases"]),
         (">a\nACGTAC\n>a\nTTTTTT\n", "sample", ["a stands twice"]),
-        ("ACGT\n>a\nACGT\n", "sample", ["line 1: '': a name"]),
+        ("ACGT\n>a\nACGT\n", "sample", ["line 1: 'ACGT", "> and a name first"]),
         ("", "sample", ["an empty file"]),
     ],
 )

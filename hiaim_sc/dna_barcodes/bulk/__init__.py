@@ -4,6 +4,7 @@ from hiaim_sc.dna_barcodes.bulk.counting import COUNT_COLUMNS, ScreenCounts, cou
 from hiaim_sc.dna_barcodes.bulk.enrichment import barcode_enrichment, least_detectable_fold
 from hiaim_sc.dna_barcodes.bulk.flags import FLAGS
 from hiaim_sc.dna_barcodes.bulk.frequencies import BREADTH_COLUMNS, estimate_frequency
+from hiaim_sc.dna_barcodes.bulk.losses import explain_losses
 from hiaim_sc.dna_barcodes.bulk.outcomes import OUTCOMES
 from hiaim_sc.dna_barcodes.bulk.quality import SCREEN_QC_COLUMNS, pool_screens
 from hiaim_sc.dna_barcodes.bulk.responses import (
@@ -25,6 +26,7 @@ __all__ = [
     "call_responses",
     "count_screen",
     "estimate_frequency",
+    "explain_losses",
     "least_detectable_fold",
     "pool_screens",
 ]

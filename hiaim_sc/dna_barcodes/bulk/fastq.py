@@ -11,7 +11,7 @@ from isal import igzip
 
 from hiaim_sc.dna_barcodes.bulk.records import RECORD_FAULTS, find_unpaired, split_records
 from hiaim_sc.errors import LibraryFaultError
-from hiaim_sc.study.file_kinds import GZIP_MAGIC
+from hiaim_sc.study.file_kinds import GZIP_MAGIC, name_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,6 +116,10 @@ class FastqFile:
             self._fill()
 
     def _refuse(self, n: int, fault: int) -> None:
+        start = self._text[: self._n_filled].tobytes()
+        if self._n_read + n == 0 and (kind := name_kind(start)):
+            reason = f"{self._name} is {kind}, no FASTQ file (plain or gzipped)"
+            raise LibraryFaultError(reason)
         reason = (
             f"{self._name} is no whole FASTQ file: record {self._n_read + n + 1:,}: "
             f"{RECORD_FAULTS[fault]}"

@@ -8,6 +8,7 @@ import pandas as pd
 
 from hiaim_sc.dna_barcodes.bulk.counting import SAMPLE_COLUMNS
 from hiaim_sc.dna_barcodes.bulk.frequencies import BREADTH_COLUMNS
+from hiaim_sc.dna_barcodes.bulk.losses import explain_losses
 from hiaim_sc.dna_barcodes.bulk.outcomes import OUTCOMES
 from hiaim_sc.dna_barcodes.bulk.responses import RESPONSE_COLUMNS
 from hiaim_sc.study import pool_tables
@@ -69,7 +70,7 @@ def _assess(
         if name not in outcomes
     ]
     for name, table in outcomes.items():
-        n = table.set_index("outcome")["n"]
+        n, losses = table.set_index("outcome")["n"], explain_losses(table)
         n_reads, n_counted = n.sum(), n["counted"] + n["counted_without_n12"]
         found = samples[name][["n_reads_n12", "n_distinct"]].sum()
         inside = counts[name]["dna_barcode"].isin(panels.get(name, frozenset()))
@@ -83,8 +84,8 @@ def _assess(
                 "pct_without_n12": 100 * n["counted_without_n12"] / max(n_counted, 1),
                 "saturation": 1 - found["n_distinct"] / max(found["n_reads_n12"], 1),
                 "pct_outside_panel": 100 * outside / max(n_counted, 1),
-                "verdict": "quarantined" if name in faults else "pass",
-                "reason": faults.get(name, ""),
+                "verdict": "quarantined" if name in faults else "warn" if losses else "pass",
+                "reason": "; ".join(filter(None, [faults.get(name), losses])),
                 **{f"n_{outcome}": n[outcome] for outcome in OUTCOMES},
             }
         )

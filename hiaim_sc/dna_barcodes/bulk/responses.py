@@ -13,7 +13,7 @@ from hiaim_sc.dna_barcodes.bulk.flags import flag_rows
 from hiaim_sc.dna_barcodes.bulk.frequencies import BREADTH_COLUMNS, estimate_frequency, sum_up
 from hiaim_sc.dna_barcodes.bulk.specimens import Specimen, gather_specimens
 from hiaim_sc.errors import LibraryFaultError
-from hiaim_sc.study import presents
+from hiaim_sc.study import are_bulk, presents
 
 if TYPE_CHECKING:
     from hiaim_sc.config import BulkOptions
@@ -64,14 +64,14 @@ def call_responses(
         are multimer-positive cells in per cent of CD8 T cells.
     antigens
         `dna_barcode hla`: the panel. Other combinations of tags are chimeras and are left out;
-        where none of the screen's is described, all that were counted make the panel.
+        where it names no pairs of tags, all that were counted make the panel.
     options
         Rule and flags.
 
     Raises
     ------
     LibraryFaultError
-        When no input has counts.
+        When no input has counts, or when the panel names pairs of tags and none was read.
 
     References
     ----------
@@ -117,6 +117,9 @@ def _describe_panel(counts: pd.DataFrame, antigens: pd.DataFrame | None) -> pd.D
     known = pd.DataFrame(columns=["dna_barcode"]) if antigens is None else antigens
     hla = known.reindex(columns=["dna_barcode", "hla"]).set_index("dna_barcode")["hla"]
     described = [name for name in counted if name in hla.index]
+    if not described and are_bulk(hla.index.to_series()).any():
+        reason = f"antigens.tsv has none of the dna_barcodes that were read ({counted[0]}, ...)"
+        raise LibraryFaultError(reason)
     names = described or counted
     return pd.DataFrame({"hla": hla.reindex(names)}, index=pd.Index(names, name="dna_barcode"))
 

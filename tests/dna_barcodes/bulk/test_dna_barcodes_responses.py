@@ -8,7 +8,7 @@ import pytest
 
 from hiaim_sc.config import BulkOptions
 from hiaim_sc.dna_barcodes import barcode_enrichment, estimate_frequency
-from hiaim_sc.dna_barcodes.bulk import FLAGS, OUTCOMES, call_responses, pool_screens
+from hiaim_sc.dna_barcodes.bulk import FLAGS, OUTCOMES, call_responses, explain_losses, pool_screens
 from hiaim_sc.errors import LibraryFaultError
 from hiaim_sc.names import RELEASE_TABLES
 
@@ -185,6 +185,14 @@ def test_chimeras_outside_the_panel_have_no_say(wide):
     assert len(_call(wide, antigens=None).responses) == 2 * (N + 2)
 
 
+def test_a_panel_of_other_names_is_a_fault_not_an_absent_panel(wide):
+    other = ANTIGENS.assign(dna_barcode=[f"A0{i}B01" for i in range(N)])
+    with pytest.raises(LibraryFaultError, match=r"none of the dna_barcodes .* \(A1B1, \.\.\.\)"):
+        _call(wide, antigens=other)
+    of_cells = ANTIGENS.assign(dna_barcode=[f"GIL_{i}" for i in range(N)])
+    assert len(_call(wide, antigens=of_cells).responses) == 2 * N
+
+
 def test_tags_without_reads_are_left_out_and_inputs_without_are_a_fault(wide):
     found = _call(wide.assign(K3=0, N3=0)).responses
     assert set(found["sample_tag"]) == {"K1;K2"}
@@ -213,6 +221,26 @@ def test_screens_together(wide):
     ]
     assert found["bulk_responses"]["screen_id"].unique().tolist() == ["X1"]
     assert found["bulk_samples_qc"]["role"].tolist() == TAGS["role"].tolist()
+
+
+def test_a_screen_of_which_few_reads_count_says_why(wide):
+    counts, samples = _long(wide)
+    called = _call(wide)
+    outcomes = pd.DataFrame({"outcome": list(OUTCOMES), "n": [40, 5, 1, 2, 3, 0, 70, 0, 4, 0]})
+    found = pool_screens(
+        {"counts": {"X1": counts}, "outcomes": {"X1": outcomes}, "samples": {"X1": samples}},
+        {"responses": {"X1": called.responses}, "breadth": {"X1": called.breadth}},
+        TAGS.assign(screen_id="X1"),
+        {},
+    )
+    row = found["bulk_screens_qc"].iloc[0]
+    assert row["verdict"] == "warn"
+    assert row["reason"] == explain_losses(outcomes)
+    assert "36.0 % of the reads are counted" in row["reason"]
+    assert "of 70 no epitope tag B is found" in row["reason"]
+    assert "as the B oligonucleotide has them" in row["reason"]
+    half = outcomes.assign(n=[60, 5, 1, 2, 3, 0, 50, 0, 4, 0])
+    assert explain_losses(half) == ""
 
 
 def test_a_study_whose_only_screen_is_damaged_has_tables_with_all_columns():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 from collections import Counter, defaultdict
 from dataclasses import replace
 
@@ -331,6 +333,23 @@ def test_what_is_no_fastq_is_refused_with_the_record(tmp_path, design, tags, tex
     path = tmp_path / "bad.fastq"
     path.write_text(text)
     with pytest.raises(LibraryFaultError, match=words):
+        _count(path, design, tags)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (bz2.compress(GOOD.encode()), "compressed with bzip2"),
+        (lzma.compress(GOOD.encode()), "compressed with xz"),
+        (gzip.compress(b"BAM\x01" + bytes(90)), "a BAM file"),
+        (b"PK\x03\x04" + bytes(90), "a spreadsheet or zip file"),
+        (b"<!doctype html><html>\n\n\n\n", "a web page"),
+    ],
+)
+def test_other_kinds_of_files_are_named(tmp_path, design, tags, content, words):
+    path = tmp_path / "reads.fastq.gz"
+    path.write_bytes(content)
+    with pytest.raises(LibraryFaultError, match=f"{words}.*no FASTQ file"):
         _count(path, design, tags)
 
 
