@@ -157,7 +157,8 @@ def _place_counts(sex_counts: pd.DataFrame, layout: pd.DataFrame) -> pd.DataFram
     """The counts with `sample_id` and `patient_id`; of samples in the layout only."""
     of_one = layout.drop_duplicates("library_id", keep=False)
     only = sex_counts["library_id"].map(of_one.set_index("library_id")["sample_id"])
-    counts = sex_counts.assign(sample_id=sex_counts["sample_id"].fillna(only))
+    numbers = dict.fromkeys(("female", "male"), "int64")  # of no library they are texts
+    counts = sex_counts.assign(sample_id=sex_counts["sample_id"].fillna(only)).astype(numbers)
     places = layout[["library_id", "sample_id", "patient_id"]]
     return counts.merge(places, on=["library_id", "sample_id"])
 

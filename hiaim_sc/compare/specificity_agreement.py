@@ -10,6 +10,7 @@ import pandas as pd
 from hiaim_sc.names import RELEASE_TABLES
 from hiaim_sc.study import split_alleles
 
+_TEXTS: Final = ["peptide", "hla"]
 _ANTIGEN: Final = ["patient_id", "peptide", "hla"]
 _CELL: Final = ["library_id", "cell_barcode"]
 _CD8: Final = "CD8"
@@ -46,7 +47,8 @@ def compare_specificity(
     names = _name_antigens(antigens)
     known = cells[cells["qc_pass"] & cells["patient_id"].notna()]
     known = known[[*_CELL, "patient_id"]].assign(is_cd8=known["cell_type_lineage"] == _CD8)
-    bulk = _sum_bulk(bulk_responses.drop(columns="hla").merge(names, on="dna_barcode"))
+    responses = bulk_responses.drop(columns=_TEXTS, errors="ignore")
+    bulk = _sum_bulk(responses.merge(names, on="dna_barcode"))
     stained = _sum_stained(
         antigens_qc[["library_id", "dna_barcode"]].merge(names, on="dna_barcode"), known
     )

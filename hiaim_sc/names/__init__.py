@@ -44,8 +44,11 @@ from hiaim_sc.names.release import (
     CONFIRMING_METHOD,
     RELEASE_TABLES,
 )
+from hiaim_sc.names.screens import BULK_FLAGS, BULK_RESPONSE_FLAGS
 
 __all__ = [
+    "BULK_FLAGS",
+    "BULK_RESPONSE_FLAGS",
     "CELL_CLASSES",
     "CELL_TYPES_COARSE",
     "CHAIN_PAIRINGS",

@@ -55,8 +55,8 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
             "is_sticky n_called n_hla_mismatch"
         ),
         "bulk_responses": (
-            "screen_id sample_tag patient_id dna_barcode hla n_distinct log_fold_change fdr "
-            "fdr_hla response estimated_frequency flags"
+            "screen_id sample_tag patient_id dna_barcode peptide hla n_distinct log_fold_change "
+            "fdr fdr_hla response estimated_frequency flags"
         ),
         "bulk_breadth": (
             "screen_id sample_id patient_id sample_tag n_screened n_responses breadth magnitude "

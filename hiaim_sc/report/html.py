@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from hiaim_sc.report import arm_views, clone_views, sentences, views
+from hiaim_sc.report import arm_views, clone_views, screens, sentences, views
 from hiaim_sc.report.canvas import render_svg
 from hiaim_sc.report.catalogue import FIGURES, SECTIONS, find_figure
 from hiaim_sc.report.expression import describe_expression, view_expression
@@ -89,6 +89,7 @@ def render_report(release: ReportData) -> str:
             release.tables["integration_metrics"], release.tables["cluster_composition"]
         ),
         genes=describe_expression(release.tables["differential_expression"]),
+        screens=screens.describe_screens(release.tables),
         figures=_place_figures(release.figures),
         views=_place_views(release),
     )
@@ -127,6 +128,7 @@ def _first_screen(
     )
     unequal = sentences.describe_unequal_losses(comparisons)
     losses = [missing, unequal, _libraries_sentence(counts), cells]
+    losses += screens.describe_screens(tables)[:1]
     arms = [
         sentences.summarise_comparisons(comparisons),
         *describe_gates(comparisons),
@@ -204,7 +206,9 @@ def _place_views(release: ReportData) -> dict[str, list[views.View]]:
         "antigens": [
             views.view_antigens(tables["specificity"], tables["cells"]),
             _view_sticky(tables["antigens_qc"]),
-            _as_it_is(tables, "bulk_responses", "Responses in bulk DNA-barcode screens."),
+            screens.view_breadth(tables["bulk_breadth"]),
+            screens.view_responses(tables["bulk_responses"]),
+            screens.view_quality(tables["bulk_screens_qc"]),
             _as_it_is(
                 tables,
                 "specificity_agreement",

@@ -240,6 +240,18 @@ def test_each_sample_of_a_pool_is_judged_by_its_own_cells():
     }
 
 
+def test_a_study_without_libraries_has_nothing_to_judge():
+    """Of no library the tables come with columns of text."""
+    layout = pd.DataFrame(columns=["library_id", "sample_id", "patient_id"], dtype="str")
+    columns = ["sample_id", "patient_id", "clone_key", "n_cells"]
+    clones = pd.DataFrame(columns=columns, dtype="str").astype({"n_cells": "int64"})
+    counts = pd.DataFrame(columns=["library_id", "sample_id", "female", "male"], dtype="str")
+    sharing = pd.DataFrame(columns=["sample_id_1", "sample_id_2", "morisita_horn"], dtype="str")
+    participants = pd.DataFrame({"patient_id": ["A"], "sex": ["female"]})
+    options = IdentityOptions()
+    assert check_identity(sharing, clones, counts, layout, participants, {}, options).empty
+
+
 def test_join_rate_is_as_ingest_reported_it():
     found = check("AAABBB").loc["join_rate"]
     assert found["verdict"].to_dict() == {"A1": "warn", "A2": "pass"}

@@ -2,7 +2,6 @@
 
 from hiaim_sc.dna_barcodes.bulk.counting import COUNT_COLUMNS, ScreenCounts, count_screen
 from hiaim_sc.dna_barcodes.bulk.enrichment import barcode_enrichment, least_detectable_fold
-from hiaim_sc.dna_barcodes.bulk.flags import FLAGS
 from hiaim_sc.dna_barcodes.bulk.frequencies import BREADTH_COLUMNS, estimate_frequency
 from hiaim_sc.dna_barcodes.bulk.losses import explain_losses
 from hiaim_sc.dna_barcodes.bulk.outcomes import OUTCOMES
@@ -16,7 +15,6 @@ from hiaim_sc.dna_barcodes.bulk.responses import (
 __all__ = [
     "BREADTH_COLUMNS",
     "COUNT_COLUMNS",
-    "FLAGS",
     "OUTCOMES",
     "RESPONSE_COLUMNS",
     "SCREEN_QC_COLUMNS",

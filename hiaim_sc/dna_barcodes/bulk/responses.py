@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from hiaim_sc.config import BulkOptions
 
 RESPONSE_COLUMNS: Final = (
-    *("sample_tag", "sample_id", "patient_id", "dna_barcode", "hla", "n_distinct", "n_input"),
+    *("sample_tag", "sample_id", "patient_id", "dna_barcode", "peptide", "hla"),
+    *("n_distinct", "n_input"),
     *("log_fold_change", "p_value", "fdr", "fdr_hla", "response", "estimated_frequency"),
     *("estimated_frequency_all", "count_fraction", "flags"),
 )
@@ -63,8 +64,9 @@ def call_responses(
         `sample_tag role sample_id patient_id hla percent_pe`: what each sample tag is; `percent_pe`
         are multimer-positive cells in per cent of CD8 T cells.
     antigens
-        `dna_barcode hla`: the panel. Other combinations of tags are chimeras and are left out;
-        where it names no pairs of tags, all that were counted make the panel.
+        `dna_barcode hla`, and `peptide` where known: the panel. Other combinations of tags are
+        chimeras and are left out; where it names no pairs of tags, all that were counted make the
+        panel.
     options
         Rule and flags.
 
@@ -112,16 +114,16 @@ def call_responses(
 
 
 def _describe_panel(counts: pd.DataFrame, antigens: pd.DataFrame | None) -> pd.DataFrame:
-    """`hla` of each dna_barcode of the panel that was counted at all."""
+    """`peptide hla` of each dna_barcode of the panel that was counted at all."""
     counted = sorted(counts["dna_barcode"].unique())
     known = pd.DataFrame(columns=["dna_barcode"]) if antigens is None else antigens
-    hla = known.reindex(columns=["dna_barcode", "hla"]).set_index("dna_barcode")["hla"]
-    described = [name for name in counted if name in hla.index]
-    if not described and are_bulk(hla.index.to_series()).any():
+    known = known.reindex(columns=["dna_barcode", "peptide", "hla"]).set_index("dna_barcode")
+    described = [name for name in counted if name in known.index]
+    if counted and not described and are_bulk(known.index.to_series()).any():
         reason = f"antigens.tsv has none of the dna_barcodes that were read ({counted[0]}, ...)"
         raise LibraryFaultError(reason)
     names = described or counted
-    return pd.DataFrame({"hla": hla.reindex(names)}, index=pd.Index(names, name="dna_barcode"))
+    return known.reindex(pd.Index(names, name="dna_barcode"))
 
 
 def _test_sample(
@@ -144,6 +146,7 @@ def _test_sample(
             "sample_id": sample.sample_id,
             "patient_id": sample.patient_id,
             "dna_barcode": table.index,
+            "peptide": panel["peptide"].to_numpy(),
             "hla": panel["hla"].to_numpy(),
             "n_distinct": counts,
             "n_input": pool.mean(axis=1),

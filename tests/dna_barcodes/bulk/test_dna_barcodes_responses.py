@@ -8,9 +8,9 @@ import pytest
 
 from hiaim_sc.config import BulkOptions
 from hiaim_sc.dna_barcodes import barcode_enrichment, estimate_frequency
-from hiaim_sc.dna_barcodes.bulk import FLAGS, OUTCOMES, call_responses, explain_losses, pool_screens
+from hiaim_sc.dna_barcodes.bulk import OUTCOMES, call_responses, explain_losses, pool_screens
 from hiaim_sc.errors import LibraryFaultError
-from hiaim_sc.names import RELEASE_TABLES
+from hiaim_sc.names import BULK_FLAGS, RELEASE_TABLES
 
 N = 60
 UP = {"A1B1": 20.0, "A1B2": 8.0}
@@ -116,7 +116,7 @@ def test_flags_take_no_response_away(wide):
     assert set(called["flags"]) == {"below_log2_fc;below_count_fraction;low_input;low_saturation"}
     assert len(called) == 2
     words = {word for flags in strict["flags"] for word in flags.split(";") if word}
-    assert words <= set(FLAGS)
+    assert words <= set(BULK_FLAGS)
 
 
 def test_one_replicate_is_said_at_every_row(wide):
