@@ -21,8 +21,8 @@ class RunRequest(Model):
         " arms are compared, and nothing counts as prespecified. unblind: under the frozen analysis"
         " plan; refused when it has changed.",
     )
-    deviation: str | None = Field(
-        None,
+    deviation: str = Field(
+        "",
         max_length=500,
         description="With unblind: why the plan is not as it was frozen. The release lists what and"
         " why.",
@@ -41,14 +41,12 @@ class RunRequest(Model):
         max_length=200,
         description="Where stages run: a profile of configs/profiles, or the path of one.",
     )
-    workers: int | None = Field(
-        None, ge=1, le=512, description="Processes at once; empty: as the profile says."
+    workers: int = Field(0, ge=0, le=512, description="Processes at once; 0: as the profile says.")
+    results: str = Field(
+        "", description="Folder of the releases; empty: results in the study folder."
     )
-    results: str | None = Field(
-        None, description="Folder of the releases; empty: results in the study folder."
-    )
-    store: str | None = Field(
-        None, description="Folder of the artefacts; empty: .hiaim in the study folder."
+    store: str = Field(
+        "", description="Folder of the artefacts; empty: .hiaim in the study folder."
     )
     because: Literal["by hand", "schedule", "arrivals", "start"] = Field(
         "by hand", description="What asked for the run; it stands in the run's name."
@@ -60,7 +58,7 @@ class RunRequest(Model):
         return ArmsRequest(
             blinded=self.arms == "blinded",
             unblind=self.arms == "unblind",
-            deviation=self.deviation,
+            deviation=self.deviation or None,
         )
 
 

@@ -140,12 +140,12 @@ def run(  # noqa: PLR0913  one parameter per option of the command
         open_arms(found, arms, results=results or default_results(study))
         request = request_run(
             arms=arms.word,
-            deviation=deviation,
+            deviation=deviation or "",
             verify=verify,
             profile=profile,
-            workers=workers,
-            results=str(results.resolve()) if results else None,
-            store=str(store.resolve()) if store else None,
+            workers=workers or 0,
+            results=str(results.resolve()) if results else "",
+            store=str(store.resolve()) if store else "",
         )
         run_study(study, request)
 

@@ -98,7 +98,7 @@ def study_flow(
             if last is not None:
                 store.digests.save()
                 return _nothing_new(last, identifier)
-        profile = read_profile(request.profile, workers=request.workers)
+        profile = read_profile(request.profile, workers=request.workers or None)
         with runners_of(profile) as runners, ConsoleProgress() as progress:
             run = StudyRun(found, store, progress, compute_on(runners))
             libraries, keys = run_stages(

@@ -15,8 +15,6 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
-_ONE_STUDY = "tests/system/one_study/"
-
 # mark -> what must be on the machine
 _NEEDS = {
     "slurm": ("slurmctld", "slurmd", "munged"),
@@ -39,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Where several processes run the tests, one takes all that look at the study run once.
+    """Where several processes run the tests, one takes all that look at one study of the system's.
 
     All other tests of a file stay together, too.
     """
@@ -54,7 +52,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 def _together(nodeid: str) -> str:
     file = nodeid.split("::")[0]
-    return str(Path(file).parent) if file.startswith(_ONE_STUDY) else file
+    return str(Path(file).parent) if file.startswith("tests/system/one_") else file
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -81,7 +81,13 @@ def _read_manifest(release: Path) -> dict[str, Any]:
     if not path.is_file():
         allowed = "the folder of a release, with its manifest.json"
         raise UserInputError([Fault("command line", 0, "RELEASE", str(release), allowed)])
-    return json.loads(path.read_text(encoding="utf-8"))
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    if "purged" in manifest:
+        allowed = (
+            f"a release that is whole; this one was emptied by a purge on {manifest['purged']}"
+        )
+        raise UserInputError([Fault("command line", 0, "RELEASE", str(release), allowed)])
+    return manifest
 
 
 def _read_table(release: Path, name: str) -> pd.DataFrame:

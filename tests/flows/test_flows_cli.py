@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from hiaim_sc.errors import UserInputError
 
 COMMANDS = [
     *("simulate", "validate", "plan", "run", "freeze", "power", "status", "release-library"),
-    *("serve", "deploy", "watch", "ui", "gc", "diff"),
+    *("serve", "deploy", "watch", "ui", "gc", "diff", "purge"),
 ]
 
 
@@ -131,6 +132,20 @@ def test_validating_imports_nothing_heavy(study):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_diff_says_what_changed_and_refuses_what_is_no_release(tmp_path):
+    manifest = {"plan_hash": "p", "blinded": True, "code": {}, "tasks": [], "inputs": {}}
+    for name, inputs in (("a", {"samples.tsv": "1"}), ("b", {"samples.tsv": "2"})):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(json.dumps({**manifest, "inputs": inputs}))
+    done = call("diff", tmp_path / "a", tmp_path / "b")
+    assert done.exit_code == 0, done.output
+    assert "samples.tsv" in done.output
+    assert "no difference" in call("diff", tmp_path / "a", tmp_path / "a").output
+    done = call("diff", tmp_path / "a", tmp_path)
+    assert done.exit_code == 2
+    assert "the folder of a release" in done.output.replace("\n", " ")
 
 
 def test_power_needs_a_release_and_tells_what_is_detectable(study):

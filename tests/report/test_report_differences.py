@@ -99,3 +99,9 @@ def test_endpoints_are_told_row_by_row_whatever_their_order(release):
 def test_a_folder_that_is_no_release_is_the_users_fault(release, tmp_path):
     with pytest.raises(UserInputError, match="folder of a release"):
         compare_releases(release("a"), tmp_path)
+
+
+def test_a_release_that_a_purge_has_emptied_is_not_compared(release):
+    emptied = release("b", manifest={"purged": "2026-03-04T10:00:00+00:00"})
+    with pytest.raises(UserInputError, match="emptied by a purge on 2026-03-04"):
+        compare_releases(release("a"), emptied)

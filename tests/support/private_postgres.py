@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +20,8 @@ _USER = "postgres" if os.geteuid() == 0 else None
 
 
 @contextmanager
-def private_database() -> Iterator[str]:
-    """A new, empty database for a Prefect server; yields its URL."""
+def private_postgres() -> Iterator[dict[str, str]]:
+    """A new, empty PostgreSQL; yields what its clients need in their environment."""
     # not below pytest's folder, which is closed to the other user
     folder = Path(tempfile.mkdtemp(prefix="hiaim-postgres-"))
     port = free_port()
@@ -33,13 +32,7 @@ def private_database() -> Iterator[str]:
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
         _run("pg_ctl", "-D", folder / "data", "-o", options, "-l", folder / "log", "-w", "start")
         try:
-            for statement in (
-                "create role prefect login password 'prefect'",
-                "create database prefect owner prefect",
-            ):
-                _ask(port, "postgres", statement)
-            _ask(port, "prefect", "create extension pg_trgm")
-            yield f"postgresql+asyncpg://prefect:prefect@127.0.0.1:{port}/prefect"
+            yield {"PGHOST": str(folder), "PGPORT": str(port)}
         finally:
             _run("pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop")
     finally:
@@ -60,16 +53,3 @@ def _run(name: str, *words: object) -> None:
         stdout=subprocess.DEVNULL,
         timeout=120,
     )
-
-
-def _ask(port: int, database: str, statement: str) -> None:
-    command = [_program("psql"), "-h", "127.0.0.1", "-p", str(port), "-U", "postgres"]
-    deadline = time.monotonic() + 30
-    while True:
-        done = subprocess.run([*command, "-d", database, "-c", statement], check=False, cwd="/")
-        if done.returncode == 0:
-            return
-        if time.monotonic() > deadline:
-            message = f"psql failed: {statement}"
-            raise RuntimeError(message)
-        time.sleep(0.5)

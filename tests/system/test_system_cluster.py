@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,8 +13,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
 import yaml
+from operations_guide import block
 from slurm_node import ask, one_node_cluster
 
 pytestmark = [pytest.mark.slow]
@@ -44,10 +47,17 @@ class Cluster(NamedTuple):
     environment: dict[str, str]
     profile: Path
 
+    def command(self, number: int, study: Path) -> list[str]:
+        """A command of the guide, for this study and profile."""
+        text = block("A cluster", "hiaim-sc run").filled(
+            **{"STUDY": study, "/srv/hiaim-sc/cluster.yaml": self.profile}
+        )
+        program, *words = shlex.split(text.splitlines()[number])
+        return [str(Path(sys.executable).with_name(program)), *words]
+
     def start(self, study: Path) -> subprocess.Popen[str]:
-        command = [str(Path(sys.executable).with_name("hiaim-sc")), "run", str(study)]
         return subprocess.Popen(
-            [*command, "--profile", str(self.profile)],
+            self.command(0, study),
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -59,6 +69,10 @@ class Cluster(NamedTuple):
         assert run.returncode == 0, out
         line = next(line for line in out.splitlines() if line.startswith("release: "))
         return Path(line.removeprefix("release: ").strip())
+
+    def jobs(self, name: str) -> list[str]:
+        """Ids of the jobs of this name that wait or run."""
+        return ask(self.environment, "squeue", "-h", "-n", name, "-o", "%i").split()
 
     def at_work(self, name: str) -> list[str]:
         """Ids of the running jobs of this name whose worker has reported to the scheduler."""
@@ -118,6 +132,10 @@ def test_lost_jobs_and_workers_cost_only_what_they_had_in_hand(
     study = tmp_path / "study"
     shutil.copytree(small, study)
     run = cluster.start(study)
+    # the first job, before its worker has reported
+    wait_until(lambda: cluster.jobs("hiaim-library"))
+    assert not cluster.at_work("hiaim-library")
+    ask(cluster.environment, "scancel", *cluster.jobs("hiaim-library"))
     wait_until(lambda: len(stored(study)) >= 4 and cluster.at_work("hiaim-library"))
     before = stored(study)
     cancelled = cluster.at_work("hiaim-library")[0]
@@ -169,3 +187,13 @@ def test_a_cluster_needs_a_server_that_its_nodes_reach(small, cluster, hiaim):
     )
     assert done.returncode == 2
     assert "PREFECT_API_URL" in done.stderr
+
+
+@pytest.mark.slurm
+def test_a_deployment_runs_on_the_cluster(small, cluster, prefect_server, tmp_path):
+    study = Path(shutil.copytree(small, tmp_path / "study"))
+    settings = study / "study.yaml"
+    settings.write_text(settings.read_text().replace("study: simulated", "study: on-slurm"))
+    subprocess.run(cluster.command(1, study), env=cluster.environment, check=True)
+    found = httpx.get(f"{prefect_server}/deployments/name/study/on-slurm", trust_env=False).json()
+    assert found["parameters"]["request"]["profile"] == str(cluster.profile)

@@ -1,56 +1,112 @@
-"""A Prefect server for a team: PostgreSQL, passwords, protection against forged requests."""
+"""A server for a team, set up as the guide says: PostgreSQL, passwords, no forged requests."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shlex
 import shutil
+import subprocess
+import sys
+import time
 import uuid
 from pathlib import Path
 
 import httpx
 import pytest
-from private_postgres import private_database
+from operations_guide import block
+from private_postgres import private_postgres
 
-from flows._server import free_port, local_server
+from flows._server import free_port, stop_process
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
-PASSWORD = "admin:correct-horse"
+GUIDE = "A server for a team"
+PASSWORD = "team:correct-horse"
 # a request that changes something fails for want of a token first
 REFUSED = {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
 OPEN_TO_ALL = {"/health", "/ready"}
 
 
-def settings_file() -> dict[str, str]:
-    """What configs/server.env sets."""
-    lines = (Path(__file__).parents[2] / "configs" / "server.env").read_text().splitlines()
-    pairs = [line.split("=", 1) for line in lines if re.match(r"[A-Z_]+=", line)]
+def read_settings(text):
+    pairs = [line.split("=", 1) for line in text.splitlines() if re.match(r"[A-Z_]+=", line)]
     return dict(pairs)
+
+
+def make_database(postgres):
+    """Run what the guide has root run."""
+    if os.geteuid() != 0:
+        pytest.skip("the guide's commands are root's")
+    script = block(GUIDE, "apt-get").filled(SECRET="s3cret")
+    done = subprocess.run(
+        ["bash", "-euc", script],
+        env={**os.environ, **postgres, "DEBIAN_FRONTEND": "noninteractive"},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """Address of a server as configs/server.env has it, on a database of its own."""
-    before = dict(os.environ)
-    with private_database() as url:
-        os.environ.pop("PREFECT_API_URL", None)
-        os.environ.update(settings_file())
-        os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = url
-        os.environ["PREFECT_SERVER_API_AUTH_STRING"] = PASSWORD
-        with local_server(tmp_path_factory.mktemp("team"), free_port()) as api:
-            # other tests have a server of their own
-            os.environ.clear()
-            os.environ.update(before)
-            yield api
+    """Address of a server that is started as the guide's service is."""
+    home, port = tmp_path_factory.mktemp("team"), free_port()
+    with private_postgres() as postgres:
+        make_database(postgres)
+        secrets = block(GUIDE, "PREFECT_SERVER_DATABASE_CONNECTION_URL").filled(
+            **{"SECRET": "s3cret", "5432": postgres["PGPORT"], "team:PASSWORD": PASSWORD}
+        )
+        (home / "secrets.env").write_text(secrets)
+        repository = Path(__file__).parents[2]
+        unit = block(GUIDE, "[Service]").filled(
+            **{
+                "/etc/hiaim/secrets.env": home / "secrets.env",
+                "/srv/hiaim-sc/configs": repository / "configs",
+                "/srv/hiaim-sc/.venv/bin/prefect": Path(sys.executable).with_name("prefect"),
+                "4200": port,
+            }
+        )
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+        for path in re.findall(r"^EnvironmentFile=(.+)$", unit, re.MULTILINE):
+            environment |= read_settings(Path(path).read_text())
+        (command,) = re.findall(r"^ExecStart=(.+)$", unit, re.MULTILINE)
+        with (home / "server.log").open("wb") as log:
+            process = subprocess.Popen(
+                shlex.split(command),
+                env={**environment, "PREFECT_HOME": str(home), "HOME": str(home)},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            wait_until_healthy(process, f"http://127.0.0.1:{port}/api", home / "server.log")
+            yield f"http://127.0.0.1:{port}/api"
+        finally:
+            stop_process(process)
+
+
+def wait_until_healthy(process, api, log):
+    deadline = time.monotonic() + 180
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{api}/health", trust_env=False).is_success:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    pytest.fail(log.read_text())
 
 
 def test_a_run_records_every_task_run(server, simulate, hiaim, tmp_path):
     study = tmp_path / "study"
     shutil.copytree(simulate(n_patients=2, cells_per_library=60, seed=2) / "study", study)
     ours = type(hiaim)(server)
-    ours.environment["PREFECT_API_AUTH_STRING"] = PASSWORD
+    exports = block(GUIDE, "export").filled(
+        **{"http://127.0.0.1:4200/api": server, "team:PASSWORD": PASSWORD}
+    )
+    ours.environment |= read_settings(exports.removeprefix("export ").replace(" ", "\n"))
     release = ours.release(study, "--workers", 2)
     tasks = json.loads((Path(release) / "manifest.json").read_text())["tasks"]
     with httpx.Client(

@@ -19,34 +19,24 @@ def api(prefect_server):
         yield client
 
 
-@pytest.fixture(scope="module")
-def study(simulate, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("deployed") / "study"
-    shutil.copytree(simulate(n_patients=2, cells_per_library=30, seed=6) / "study", folder)
-    settings = folder / "study.yaml"
-    settings.write_text(settings.read_text().replace("study: simulated", "study: deployed"))
-    return folder
+@pytest.fixture
+def study(deployed):
+    return deployed.study
 
 
-@pytest.fixture(scope="module")
-def deployment(study, hiaim, api):
+@pytest.fixture
+def deployment(deployed):
     """The deployment after it was made twice."""
-    for cron in ("0 1 * * *", "30 4 * * 1-5"):
-        done = hiaim(
-            "deploy", study, "--pool", "cores", "--cron", cron, "--timezone", "Europe/Copenhagen"
-        )
-        assert done.code == 0, done.err
-    assert "study/deployed" in done.out
-    return api.get("/deployments/name/study/deployed").json()
+    return deployed.deployment()
 
 
 def test_a_deployment_runs_one_at_a_time_on_schedule_and_on_arrival(deployment, study, api):
     (schedule,) = deployment["schedules"]
-    assert schedule["schedule"]["cron"] == "30 4 * * 1-5"
+    assert schedule["schedule"]["cron"] == "0 5 * * *"
     assert schedule["schedule"]["timezone"] == "Europe/Copenhagen"
     assert deployment["global_concurrency_limit"]["limit"] == 1
     assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
-    assert deployment["work_pool_name"] == "cores"
+    assert deployment["work_pool_name"] == "hiaim"
     assert deployment["parameters"]["study"] == str(study)
     automations = api.post("/automations/filter", json={}).json()
     mine = [a for a in automations if a["name"].startswith("deployed__")]
@@ -71,7 +61,7 @@ def test_whatever_runs_by_itself_is_blinded_and_makes_a_release_only_of_news(dep
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
-        ("workers", 0, "0 is less than the minimum of 1"),
+        ("workers", -1, "-1 is less than the minimum of 0"),
         ("arms", "exercise", "'exercise' is not one of"),
         ("seed", 1, "'seed' was unexpected"),
     ],
