@@ -129,6 +129,14 @@ def test_dextramer_finds_the_published_binders(dextramer):
     assert len(published) == 166
     assert len(found) >= 0.97 * len(published)
     assert not calls["dna_barcode"].str.endswith("_NC").any()
+    # every call outside the list stands in the release with its evidence
+    listed = set(zip(published["cell_barcode"], published["pMHC"], strict=True))
+    outside = [
+        pair not in listed for pair in zip(calls["cell_barcode"], calls["dna_barcode"], strict=True)
+    ]
+    evidence = ["n_umi", "p_value", "q_value", "dominance", "evidence", "n_clone_calls"]
+    assert calls.loc[outside, evidence].notna().all(axis=None)
+    assert sum(outside) >= 32
 
 
 def test_dextramer_cells_are_t_cells(dextramer):
