@@ -28,16 +28,22 @@ def describe_mixing(metrics: pd.DataFrame, clusters: pd.DataFrame) -> list[str]:
         return []
     reason = read_text(rows[0]["reason_not_integrated"])
     told = [f"The cells were not integrated: {reason}."] if reason else []
-    told += [_describe_level(row, is_integrated=not reason) for row in rows if row["n_groups"] > 1]
+    told.append(_describe_index(rows, is_integrated=not reason))
     told += [_describe_dominated(clusters, level) for level in ("patient", "batch")]
     return [sentence for sentence in told if sentence]
 
 
-def _describe_level(row: dict[str, object], *, is_integrated: bool) -> str:
-    before, after = (format_number(read_number(row[name]), digits=2) for name in _STATES)
-    n_groups = f"{format_count(read_number(row['n_groups']))} {_GROUPS[str(row['level'])]}"
-    change = f"{before}, and after the integration of {after}," if is_integrated else before
-    return f"The nearest cells of a cell are effectively of {change} of {n_groups} (median LISI)."
+def _describe_index(rows: list[dict[str, object]], *, is_integrated: bool) -> str:
+    told = []
+    for row in rows:
+        n_groups = read_number(row["n_groups"])
+        before, after = (format_number(read_number(row[name]), digits=2) for name in _STATES)
+        if n_groups > 1:
+            found = f"{before} and {after}" if is_integrated else before
+            told.append(f"{found} of {format_count(n_groups)} {_GROUPS[str(row['level'])]}")
+    when = " before and after the integration" if is_integrated else ""
+    what = f"How many groups a cell's nearest neighbours are effectively of{when} (median LISI)"
+    return f"{what}: {format_names(told)}." if told else ""
 
 
 def _describe_dominated(clusters: pd.DataFrame, level: str) -> str:
