@@ -231,7 +231,8 @@ def _barcodes(n: int, rng: np.random.Generator) -> np.ndarray:
     letters = np.array(list("ACGT"))
     codes = rng.choice(4**10, n, replace=False)
     digits = codes[:, None] // 4 ** np.arange(10) % 4
-    return np.array(["AACCGG" + "".join(row) + "-1" for row in letters[digits]], dtype="S")
+    names = ["AACCGG" + "".join(row) + "-1" for row in letters[digits]]
+    return np.sort(np.array(names, dtype="S"))  # as Cell Ranger has them
 
 
 def _write_h5(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows import _inputs
 from flows._inputs import Inputs
+from flows._memory import give_back_memory
 from flows._stages import STAGES
 from hiaim_sc.config import StudyConfig
 from hiaim_sc.storage import Recipe, Store, fingerprint_code
@@ -76,6 +77,7 @@ def execute(call: StageCall) -> None:
         databases=call.databases,
     )
     store.put(call.recipe, STAGES[call.recipe.stage].step(inputs))
+    give_back_memory()
 
 
 def settings_of(stage: str, config: StudyConfig) -> dict[str, Any]:

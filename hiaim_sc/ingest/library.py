@@ -214,9 +214,11 @@ def _to_anndata(matrix: FeatureMatrix) -> AnnData:
     from anndata import AnnData
 
     order = np.argsort(matrix.cell_barcodes.astype(str), kind="stable")
-    counts = sparse.csr_matrix(matrix.counts[order], dtype=np.int32)
+    is_sorted = bool((order == np.arange(len(order))).all())  # as Cell Ranger writes them
+    counts = sparse.csr_matrix(matrix.counts if is_sorted else matrix.counts[order], dtype=np.int32)
     counts.sum_duplicates()
-    counts.eliminate_zeros()
+    if (counts.data == 0).any():
+        counts.eliminate_zeros()
     return AnnData(
         X=counts,
         obs=pd.DataFrame(index=pd.Index(matrix.cell_barcodes[order])),

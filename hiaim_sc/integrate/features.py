@@ -94,20 +94,33 @@ def _common_genes(gene_stats: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     tables = [stats[["gene_id", "symbol"]] for _, stats in sorted(gene_stats.items())]
     if not tables:
         return pd.DataFrame({"gene_id": pd.Series(dtype="str"), "symbol": pd.Series(dtype="str")})
-    common = set(tables[0]["gene_id"]).intersection(*(t["gene_id"] for t in tables[1:]))
+    others = [t["gene_id"] for t in tables[1:] if not t["gene_id"].equals(tables[0]["gene_id"])]
+    common = set(tables[0]["gene_id"]).intersection(*others)
     first = tables[0][tables[0]["gene_id"].isin(common)]
     return first.sort_values("gene_id", ignore_index=True)
 
 
 def _variances(gene_stats: Mapping[str, pd.DataFrame], genes: pd.Series) -> list[np.ndarray]:
     """Standardised variances of each library that has them; else one index of dispersion of all."""
-    tables = [stats.set_index("gene_id").reindex(genes) for _, stats in sorted(gene_stats.items())]
+    tables = _align([stats for _, stats in sorted(gene_stats.items())], genes)
     found = [t["variance_norm"].to_numpy() for t in tables if t["variance_norm"].notna().any()]
     if found or not tables:
         return found
     total = sum(t["sum"].to_numpy(dtype=float) for t in tables)
     square = sum(t["sum_of_squares"].to_numpy(dtype=float) for t in tables)
     return [np.divide(square, total, out=np.zeros_like(total), where=total > 0)]
+
+
+def _align(tables: list[pd.DataFrame], genes: pd.Series) -> list[pd.DataFrame]:
+    """Rows of the genes; libraries of one annotation have them at the same places."""
+    aligned: list[pd.DataFrame] = []
+    known, rows = None, np.zeros(0, dtype=np.intp)
+    for table in tables:
+        if known is None or not table["gene_id"].equals(known):
+            known = table["gene_id"]
+            rows = pd.Index(known).get_indexer(pd.Index(genes))
+        aligned.append(table.iloc[rows])
+    return aligned
 
 
 def _rank(

@@ -99,10 +99,13 @@ def take_columns(matrix: sp.csr_matrix, place: np.ndarray, n_columns: int) -> sp
         (matrix columns,) column of the result, below 0 where it is not wanted.
     """
     column = place.astype(np.int32)[matrix.indices]
-    is_wanted = (column >= 0) & (matrix.data != 0)
-    ends = np.concatenate([[0], np.cumsum(is_wanted)])[matrix.indptr]
+    wanted = np.flatnonzero((column >= 0) & (matrix.data != 0))
     found = sp.csr_matrix(
-        (matrix.data[is_wanted].astype(np.int32, copy=False), column[is_wanted], ends),
+        (
+            matrix.data[wanted].astype(np.int32, copy=False),
+            column[wanted],
+            np.searchsorted(wanted, matrix.indptr),
+        ),
         shape=(matrix.shape[0], n_columns),
     )
     found.sort_indices()

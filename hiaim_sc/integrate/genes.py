@@ -78,10 +78,11 @@ def _sums(matrix: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if float(matrix.data.max(initial=0)) ** 2 * matrix.shape[0] >= _EXACT:
         return _large_sums(matrix)
     n_expressing, total, square = np.zeros((3, matrix.shape[1]))
+    has_no_zero = matrix.data.min(initial=1) > 0
     for start in range(0, matrix.nnz, _CHUNK):
         gene = matrix.indices[start : start + _CHUNK].astype(np.intp)
         count = matrix.data[start : start + _CHUNK].astype(np.float64)
-        n_expressing += np.bincount(gene, count > 0, matrix.shape[1])
+        n_expressing += np.bincount(gene if has_no_zero else gene[count > 0], None, matrix.shape[1])
         total += np.bincount(gene, count, matrix.shape[1])
         square += np.bincount(gene, count**2, matrix.shape[1])
     return n_expressing.astype(np.int64), total.astype(np.int64), square.astype(np.int64)
@@ -116,13 +117,9 @@ def _standardised_variance(
 
 def _beyond(matrix: sp.csr_matrix, limit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What clipping at a limit takes from each gene's sum and sum of squares: few counts do."""
-    chunks = [slice(i, i + _CHUNK) for i in range(0, max(matrix.nnz, 1), _CHUNK)]
-    where = np.concatenate(
-        [
-            part.start + np.flatnonzero(matrix.data[part] > limit[matrix.indices[part]])
-            for part in chunks
-        ]
-    )
+    lowest = limit.min(initial=np.inf)
+    where = np.flatnonzero(matrix.data > lowest)  # most counts are 1, and no limit is that low
+    where = where[matrix.data[where] > limit[matrix.indices[where]]]
     gene, count = matrix.indices[where], matrix.data[where].astype(np.float64)
     return (
         np.bincount(gene, count - limit[gene], len(limit)),

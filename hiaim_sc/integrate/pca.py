@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import eigh
+from scipy.linalg.blas import ssyrk
 
 from hiaim_sc.integrate.gather import take_columns
 from hiaim_sc.storage import StoredCounts
@@ -77,23 +78,30 @@ def reduce_dimensions(counts: AnnData | StoredCounts, n_pcs: int) -> PrincipalCo
     mean, sd = source.moments()
     n_genes, n_cells = len(mean), source.n_cells
     scale = _Scale.of(mean, sd)
-    gram = np.zeros((n_genes, n_genes))
+    covariance = np.zeros((n_genes, n_genes))  # its lower triangle
     centre = np.zeros(n_genes)
     for block in source.normalised():
         dense = scale.apply(block)
-        gram += dense.T @ dense
+        covariance += ssyrk(1.0, dense.T, lower=1)
         centre += dense.sum(axis=0, dtype=np.float64)
     centre /= n_cells
-    covariance = (gram - n_cells * np.outer(centre, centre)) / (n_cells - 1)
+    covariance -= n_cells * np.outer(centre, centre)
+    covariance /= n_cells - 1
+    spread = np.trace(covariance)
     n_found = min(n_pcs, n_cells - 1, n_genes)
-    values, loadings = eigh(covariance, subset_by_index=[n_genes - n_found, n_genes - 1])
+    values, loadings = eigh(
+        covariance,
+        lower=True,
+        overwrite_a=True,
+        subset_by_index=[n_genes - n_found, n_genes - 1],
+    )
     values, loadings = values[::-1], np.ascontiguousarray(loadings[:, ::-1])
     largest = loadings[np.abs(loadings).argmax(axis=0), np.arange(n_found)]
     loadings *= np.where(largest < 0, -1.0, 1.0)
     weights = loadings.astype(np.float32)
     shift = (centre @ loadings).astype(np.float32)
     coordinates = [scale.apply(block) @ weights - shift for block in source.normalised()]
-    ratio = values / max(np.trace(covariance), np.finfo(float).tiny)
+    ratio = values / max(spread, np.finfo(float).tiny)
     return PrincipalComponents(
         source.genes, np.vstack(coordinates), loadings, mean, sd, np.maximum(ratio, 0.0)
     )

@@ -95,9 +95,12 @@ def _ambient_profile(
 
 def _markers_of(counts: AnnData, profile: np.ndarray) -> pd.DataFrame:
     """Markers that are in the profile, with their `column` in the counts and their `share`."""
-    columns = pd.Series(np.arange(counts.n_vars), index=counts.var["symbol"].astype(str))
-    columns = columns[~columns.index.duplicated(keep=False)]
     table = read_ambient_markers()
+    symbols = counts.var["symbol"].to_numpy(dtype=object)
+    genes = set(table["gene"])
+    position = np.array([i for i, name in enumerate(symbols) if name in genes], dtype=np.int64)
+    columns = pd.Series(position, index=symbols[position], dtype="int64")
+    columns = columns[~columns.index.duplicated(keep=False)]
     table = table[table["gene"].isin(columns.index)]
     column = columns[table["gene"]].to_numpy()
     table = table.assign(column=column, share=profile[column])

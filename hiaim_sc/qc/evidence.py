@@ -108,10 +108,15 @@ class LineageModel:
 
 def marker_columns(counts: AnnData) -> np.ndarray:
     """Which genes are markers of each of `COMPARTMENT_MARKERS`. (n_genes, n_compartments) bool."""
-    symbols = counts.var["symbol"].astype(str)
-    return np.column_stack(
-        [symbols.isin(markers.split()).to_numpy() for markers in COMPARTMENT_MARKERS.values()]
-    )
+    marks: dict[str, list[int]] = {}
+    for column, markers in enumerate(COMPARTMENT_MARKERS.values()):
+        for gene in markers.split():
+            marks.setdefault(gene, []).append(column)
+    belongs = np.zeros((counts.n_vars, len(COMPARTMENT_MARKERS)), dtype=bool)
+    for row, symbol in enumerate(counts.var["symbol"]):
+        if symbol in marks:
+            belongs[row, marks[symbol]] = True
+    return belongs
 
 
 def count_markers(counts: AnnData) -> np.ndarray:

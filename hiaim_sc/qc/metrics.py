@@ -29,18 +29,22 @@ def measure_cells(counts: AnnData) -> pd.DataFrame:
     """
     matrix = sparse.csr_matrix(counts.X)
     total = np.asarray(matrix.sum(axis=1)).ravel()
-    detected = np.concatenate([[0], np.cumsum(matrix.data > 0)])[matrix.indptr]
-    of_mt = np.flatnonzero(is_mitochondrial(counts)[matrix.indices])  # a few in a hundred
-    cell = np.searchsorted(matrix.indptr, of_mt, side="right") - 1
-    mitochondrial = np.bincount(cell, matrix.data[of_mt], matrix.shape[0])
+    zeros = np.bincount(_cells_of(matrix, matrix.data == 0), minlength=matrix.shape[0])
+    of_mt = is_mitochondrial(counts)[matrix.indices]
+    mitochondrial = np.bincount(_cells_of(matrix, of_mt), matrix.data[of_mt], matrix.shape[0])
     return pd.DataFrame(
         {
             "total_counts": total.astype(np.int64),
-            "n_genes_by_counts": np.diff(detected),
+            "n_genes_by_counts": np.diff(matrix.indptr) - zeros,
             "pct_counts_mt": 100.0 * mitochondrial / np.maximum(total, 1),
         },
         index=counts.obs_names,
     )
+
+
+def _cells_of(matrix: sparse.csr_matrix, chosen: np.ndarray) -> np.ndarray:
+    """Row of each of the stored values that are chosen."""
+    return np.searchsorted(matrix.indptr, np.flatnonzero(chosen), side="right") - 1
 
 
 def is_mitochondrial(counts: AnnData) -> np.ndarray:

@@ -70,8 +70,9 @@ def score_programmes(counts: AnnData) -> pd.DataFrame:
 
 
 def _log_normalise(matrix: sparse.csr_matrix, total: np.ndarray) -> sparse.csr_matrix:
-    scale = np.repeat(_COUNTS_PER_CELL / total, np.diff(matrix.indptr))
-    data = np.log1p(matrix.data * scale)
+    data = np.repeat(_COUNTS_PER_CELL / total, np.diff(matrix.indptr))
+    data *= matrix.data  # in place: a library's values are its memory
+    np.log1p(data, out=data)
     return sparse.csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 

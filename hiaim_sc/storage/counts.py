@@ -183,7 +183,7 @@ class _Growing:
         """Take values over; they may be written later."""
         self._waiting.append(values)
         if sum(map(len, self._waiting)) >= _SHARD:
-            together = np.concatenate(self._waiting)
+            together = self._together()
             whole = len(together) // _SHARD * _SHARD
             self._write(together[:whole])
             self._waiting = [together[whole:].copy()]
@@ -191,7 +191,10 @@ class _Growing:
     def close(self) -> None:
         """Write what is left."""
         if any(map(len, self._waiting)):
-            self._write(np.concatenate(self._waiting))
+            self._write(self._together())
+
+    def _together(self) -> np.ndarray:
+        return self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
 
     def _write(self, values: np.ndarray) -> None:
         end = self._end + len(values)

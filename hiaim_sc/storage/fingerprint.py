@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,15 @@ def _distributions() -> dict[str, list[str]]:
     return {name: sorted(set(found)) for name, found in metadata.packages_distributions().items()}
 
 
+def _file_of(module: str) -> Path:
+    """Source of a module of ours; to import it would bring in the libraries that it uses."""
+    place = Path(__file__).parents[1].joinpath(*module.split(".")[1:])
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+
 @cache
 def _source_digest(module: str) -> str:
-    found = import_module(module).__file__
-    return digest_file(Path(found)) if found else ""
+    return digest_file(_file_of(module))
 
 
 @cache
@@ -63,8 +68,7 @@ def _tables_digest(folder: Path) -> list[list[str]]:
 
 
 def _folders(modules: list[str]) -> list[Path]:
-    found = [import_module(module).__file__ for module in modules]
-    return sorted({Path(name).parent for name in found if name})
+    return sorted({_file_of(module).parent for module in modules})
 
 
 def _closure(packages: tuple[str, ...]) -> set[str]:
