@@ -51,7 +51,7 @@ def count_files(
     from hiaim_sc.study import read_layout
 
     if len(reads) > 2:
-        allowed = "one file, or two with the mates of the same fragments"
+        allowed = "one file, or two with the mates of the same fragments; join lanes with cat"
         raise UserInputError([Fault("--reads", 0, "", str(len(reads)), allowed)])
     if len({path.resolve() for path in reads}) < len(reads):
         allowed = "the mates in a file of their own; this one is given twice"

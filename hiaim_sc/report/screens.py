@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     type Tables = Mapping[str, pd.DataFrame]
 
+_MOST_NAMED: Final = 6
 _FLAG_LABELS: Final = {
     "below_log2_fc": "small fold change",
     "below_count_fraction": "few of the sample's molecules",
@@ -43,8 +44,8 @@ def describe_screens(tables: Tables) -> list[str]:
     Parameters
     ----------
     tables
-        Release tables `bulk_responses bulk_breadth bulk_screens_qc`. Without a screen there is
-        nothing to say.
+        Release tables `bulk_responses bulk_breadth bulk_samples_qc bulk_screens_qc`. Without a
+        screen there is nothing to say.
     """
     breadth, quality = tables["bulk_breadth"], tables["bulk_screens_qc"]
     if quality.empty:
@@ -57,6 +58,7 @@ def describe_screens(tables: Tables) -> list[str]:
             _describe_flags(tables["bulk_responses"]),
             _describe_power(breadth),
         ]
+    lines.append(_describe_empty_tags(tables["bulk_samples_qc"], quality))
     return [line for line in lines if line]
 
 
@@ -156,6 +158,19 @@ def _describe_losses(quality: pd.DataFrame) -> str:
     if len(few):
         return f"Of {format_count(len(few))} of {screens} fewer than half of the reads count."
     return ""
+
+
+def _describe_empty_tags(samples: pd.DataFrame, quality: pd.DataFrame) -> str:
+    """The sample tags of usable screens that no read counts for: their samples are left out."""
+    used = quality.loc[quality["verdict"] != "quarantined", "screen_id"]
+    own = samples[samples["screen_id"].isin(used)]
+    empty = own[~(own["n_reads"].astype(float) > 0)]
+    if empty.empty:
+        return ""
+    names = [f"{row.sample_tag} of {row.screen_id} ({row.role})" for row in empty.itertuples()]
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    listed = ", ".join(names[:_MOST_NAMED]) + more if more else format_names(names)
+    return f"No read counts for {format_amount(len(names), 'sample tag')}: {listed}."
 
 
 def _describe_extent(breadth: pd.DataFrame) -> str:

@@ -143,10 +143,11 @@ def _check_specimens(tables: Mapping[str, pd.DataFrame]) -> list[Fault]:
 
 
 def _check_bulk(tables: Mapping[str, pd.DataFrame]) -> list[Fault]:
-    """Each screen has at least one sample and one input."""
+    """Each screen has at least one sample and one input, and tags are of a screen."""
     screens, tags = tables.get(BULK_SCREENS), tables.get(BULK_SAMPLES)
     if screens is None:
-        return []
+        allowed = "a row for each screen that bulk_samples.tsv names; the table is not there"
+        return [Fault(BULK_SCREENS, 0, "", "", allowed)] if tags is not None and len(tags) else []
     faults = []
     for role in ("sample", "input"):
         having = tags.loc[tags["role"] == role, "screen_id"] if tags is not None else []

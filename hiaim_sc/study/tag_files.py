@@ -146,7 +146,8 @@ def _find_faults(source: str, records: Sequence[_Record], kind: TagKind) -> list
         if not name:
             faults.append(fault(record, record.title, form))
         elif names[name] > 1:
-            faults.append(fault(record, record.title, f"names that differ: {name} stands twice"))
+            allowed = f"names that differ: {name} stands twice (a name ends at its first blank)"
+            faults.append(fault(record, record.title, allowed))
         if set(record.sequence) - set(_ORDINARY) or not _SHORTEST <= length <= longest:
             allowed = f"{_SHORTEST} to {longest} bases, of A, C, G and T only"
             faults.append(fault(record, record.sequence[:40], allowed))

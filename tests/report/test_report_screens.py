@@ -38,8 +38,18 @@ QUALITY = pd.DataFrame(
 )
 
 
-def _tables(responses=RESPONSES, breadth=BREADTH, quality=QUALITY):
-    return {"bulk_responses": responses, "bulk_breadth": breadth, "bulk_screens_qc": quality}
+SAMPLES = pd.DataFrame(
+    [
+        ("X1", f"K{i}", "sample" if i < 7 else "input", 0 if i in (3, 9) else 50)
+        for i in range(1, 10)
+    ],
+    columns=["screen_id", "sample_tag", "role", "n_reads"],
+)
+
+
+def _tables(responses=RESPONSES, breadth=BREADTH, quality=QUALITY, samples=SAMPLES[3:8]):
+    names = ("bulk_responses", "bulk_breadth", "bulk_screens_qc", "bulk_samples_qc")
+    return dict(zip(names, (responses, breadth, quality, samples), strict=True))
 
 
 def test_screens_in_words():
@@ -76,6 +86,15 @@ def test_without_responses_or_screens_no_more_is_said_than_is_known():
     ]
     few = QUALITY.assign(verdict="warn")
     assert "fewer than half of the reads" in describe_screens(_tables(quality=few))[0]
+
+
+def test_sample_tags_without_reads_are_named():
+    lines = describe_screens(_tables(samples=SAMPLES))
+    assert lines[-1] == "No read counts for 2 sample tags: K3 of X1 (sample) and K9 of X1 (input)."
+    lost = QUALITY.assign(verdict="quarantined", reason="cut short")
+    assert len(describe_screens(_tables(samples=SAMPLES, quality=lost, breadth=BREADTH[:0]))) == 1
+    many = pd.concat([SAMPLES.assign(n_reads=np.nan)] * 2)
+    assert describe_screens(_tables(samples=many))[-1].endswith("K6 of X1 (sample) and 12 more.")
 
 
 def test_tables_as_people_read_them():

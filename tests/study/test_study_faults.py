@@ -378,6 +378,13 @@ def test_one_kind_of_data_is_enough(small_study, kept):
     assert study.delivered_libraries() == ()
 
 
+def test_tags_need_the_table_of_their_screens(small_study):
+    small_study.remove("bulk_screens.tsv")
+    (fault,) = small_study.faults()
+    assert fault.table == "bulk_screens.tsv"
+    assert "each screen that bulk_samples.tsv names" in fault.allowed
+
+
 def test_patients_are_needed(small_study):
     header = (small_study / "participants.tsv").read_text().splitlines()[0]
     (small_study / "participants.tsv").write_text(f"{header}\n")
