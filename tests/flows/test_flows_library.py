@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import h5py
 import pytest
 
 from flows._progress import NoProgress
@@ -33,3 +34,48 @@ def test_status_of_a_study_whose_stored_fault_is_damaged(simulated, tmp_path, vi
     assert library_states(read_study(study), store)[0].state == "quarantined"
     (store.folder(run.records[0].key) / victim).write_text("{")
     assert library_states(read_study(study), store)[0].state == "arrived"
+
+
+def test_a_library_of_symbols_among_ensembl_ids_is_quarantined(simulated, tmp_path):
+    study = tmp_path / "study"
+    shutil.copytree(simulated, study)
+    with h5py.File(study / "libraries/L002/filtered_feature_bc_matrix.h5", "r+") as file:
+        features = file["matrix/features"]
+        names = features["name"][:]
+        del features["id"]
+        features["id"] = names
+    run = StudyRun(read_study(study), Store(tmp_path / "store"), NoProgress(), compute_here)
+    processed = process_libraries(run)
+    assert set(processed.quarantined) == {"L002"}
+    assert processed.quarantined["L002"].startswith("only 0 of its 2,000 genes are among")
+    assert processed.libraries() == tuple(
+        name for name in read_study(study).delivered_libraries() if name != "L002"
+    )
+    assert not any(name.endswith("/L002") for name in processed.keys)
+
+
+def test_empty_droplets_of_an_unfiltered_matrix_reach_the_estimate(simulate, tmp_path):
+    study = read_study(simulate(n_patients=2, cells_per_library=150, empty_droplets=3000) / "study")
+    store = Store(tmp_path / "store")
+    processed = process_libraries(StudyRun(study, store, NoProgress(), compute_here))
+    for name in processed.libraries():
+        assert store.get(processed.keys[f"ingest/{name}"]).read("report")["n_empty_droplets"] > 2000
+        ambient = store.get(processed.keys[f"qc/{name}"]).read("limits")["ambient"]
+        assert ambient["method"] == "empty_droplets"
+
+
+def test_each_sample_of_a_pool_has_its_sex_genes_counted(simulate, tmp_path):
+    study = read_study(
+        simulate(n_patients=4, cells_per_library=100, samples_per_pool=2, n_batches=1) / "study"
+    )
+    store = Store(tmp_path / "store")
+    processed = process_libraries(StudyRun(study, store, NoProgress(), compute_here))
+    sex = study.participants.set_index("patient_id")["sex"]
+    patient = study.samples.set_index("sample_id")["patient_id"]
+    for name in processed.libraries():
+        table = store.get(processed.keys[f"qc/{name}"]).read("sex_counts").set_index("sample_id")
+        assert len(table) == 2
+        share = table["female"] / (table["female"] + table["male"])
+        is_female = table.index.map(patient).map(sex).str[0].str.upper() == "F"
+        assert share[is_female].gt(0.8).all()
+        assert share[~is_female].lt(0.2).all()
