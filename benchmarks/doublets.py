@@ -115,17 +115,19 @@ def score_by_scrublet(case: Case, *, exact: bool = False) -> Scored:
 def score_by_us(case: Case) -> Scored:
     """Our scores: what the doublets add to the assessment of the cells."""
     start = time.process_time()
-    _assess(case, doublets=False)
+    assess_case(case, doublets=False)
     without = time.process_time() - start
     start = time.process_time()
-    table = _assess(case, doublets=True)
+    table = assess_case(case)
     took = time.process_time() - start
     return Scored(took - without, table["doublet_score"].to_numpy())
 
 
-def _assess(case: Case, *, doublets: bool, seed: int = 0) -> pd.DataFrame:
+def assess_case(case: Case, *, doublets: bool = True, seed: int = 0) -> pd.DataFrame:
+    """The cells of a case as they are assessed, with `is_doublet` and `is_mixed`."""
     options, rng = QcOptions(doublets=doublets), np.random.default_rng(seed)
-    return assess_cells(case.counts, case.receptors, options, rng=rng).table
+    table = assess_cells(case.counts, case.receptors, options, rng=rng).table
+    return table.assign(is_doublet=case.is_doublet, is_mixed=case.is_mixed)
 
 
 def tabulate_recall(n_libraries: int) -> list[str]:
@@ -140,11 +142,8 @@ def tabulate_recall(n_libraries: int) -> list[str]:
     ]
     for tissue in _TISSUES:
         cells = pd.concat(
-            _assess(case, doublets=True, seed=seed).assign(
-                is_doublet=case.is_doublet, is_mixed=case.is_mixed
-            )
+            assess_case(make_case(tissue, _SMALL, seed=100 + seed), seed=seed)
             for seed in range(n_libraries)
-            for case in [make_case(tissue, _SMALL, seed=100 + seed)]
         )
         called = cells["predicted_doublet"]
         lines.append(
@@ -163,10 +162,10 @@ def recall_at(cells: pd.DataFrame, precision: float) -> float:
     return float(recall[found >= precision].max(initial=0.0))
 
 
-def make_case(tissue: str, n_cells: int, *, seed: int) -> Case:
+def make_case(tissue: str, n_cells: int, *, seed: int, n_genes: int = _N_GENES) -> Case:
     """A library of the simulator's defaults: ambient RNA, dying cells, doublets by its size."""
     settings = SimulationSettings(
-        out=Path("unused"), seed=seed, n_patients=2, n_genes=_N_GENES, cells_per_library=n_cells
+        out=Path("unused"), seed=seed, n_patients=2, n_genes=n_genes, cells_per_library=n_cells
     )
     made = simulate_library(settings, _TISSUES[tissue])
     with TemporaryDirectory() as folder:

@@ -9,7 +9,7 @@ import numpy as np
 
 from hiaim_sc.names import QC_REASONS
 from hiaim_sc.qc.ambient import estimate_ambient
-from hiaim_sc.qc.doublets import DOUBLET_THRESHOLD, score_doublets
+from hiaim_sc.qc.doublets import score_doublets
 from hiaim_sc.qc.limits import find_failures, set_limits
 from hiaim_sc.qc.metrics import METRICS, is_mitochondrial, measure_cells
 from hiaim_sc.qc.scores import score_programmes
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from hiaim_sc.config import QcOptions
+
+# for the markers that ambient RNA brings: where it cannot be estimated, and at the least
+_ASSUMED_AMBIENT, _MIN_AMBIENT = 0.1, 0.02
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,19 @@ def assess_cells(
     failed = find_failures(metrics, metric_limits)
     table = metrics[list(METRICS)].join(score_programmes(counts))
     reference = ~failed.any(axis=1).to_numpy()
-    scores: dict[str, Any] = {"ambient": estimate_ambient(counts, reference, soup).to_dict()}
+    ambient = estimate_ambient(counts, reference, soup)
+    scores: dict[str, Any] = {"ambient": ambient.to_dict()}
     if options.doublets:
-        found = score_doublets(counts, receptors, options, reference=reference, rng=rng)
+        found = score_doublets(
+            counts,
+            receptors,
+            options,
+            reference=reference,
+            ambient=_ASSUMED_AMBIENT
+            if ambient.fraction is None
+            else max(ambient.fraction, _MIN_AMBIENT),
+            rng=rng,
+        )
         table = table.assign(
             scrublet_score=found.scrublet,
             receptor_evidence=found.receptor,
@@ -91,14 +104,14 @@ def assess_cells(
             scrublet_score=np.nan, receptor_evidence=0.0, lineage_evidence=0.0, doublet_score=0.0
         )
         evidence = np.full(len(table), "", dtype=object)
-    table["predicted_doublet"] = table["doublet_score"] > DOUBLET_THRESHOLD
+    table["predicted_doublet"] = table["doublet_score"] > options.doublet_threshold
     table["doublet_evidence"] = np.where(table["predicted_doublet"], evidence, "")
     failed["doublet"] = table["predicted_doublet"]
     table["qc_pass"] = ~failed.any(axis=1)
     table["qc_reason"] = _join_reasons(failed)
     limits = {
         **metric_limits,
-        "doublet_threshold": DOUBLET_THRESHOLD,
+        "doublet_threshold": options.doublet_threshold,
         "n_doublets": int(table["predicted_doublet"].sum()),
         **scores,
     }

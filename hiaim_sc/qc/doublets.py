@@ -1,4 +1,4 @@
-"""Doublet scores: three kinds of evidence, weighed on the library's own simulated doublets."""
+"""Doublet scores: four kinds of evidence, weighed on the library's own simulated doublets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scipy import optimize, sparse, special
 from hiaim_sc.qc.evidence import (
     MULTICHAIN,
     LineageModel,
+    Signs,
     count_markers,
     count_receptors,
 )
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 
     from hiaim_sc.config import QcOptions
 
-DOUBLET_THRESHOLD = 0.5
-FEATURES = ("neighbours", "receptor", "lineage")
+FEATURES = ("neighbours", "receptor", "lineage", "foreign_receptor")
 # more of them say nothing new, and neighbours cost the square of their number
 _SIMULATED_PER_CELL, _MAX_SIMULATED = 2.0, 20_000
 _RIDGE = 0.1
-_N_ROUNDS = 5
+_N_ROUNDS = 10
+_WEIGHT_OF_EXPECTED = 0.2
 # three chains of a kind, or receptors of two kinds: a doublet until shown otherwise
 _P_MULTICHAIN = 0.9
 _MIN_RATE, _MAX_RATE = 1e-4, 0.5
@@ -50,7 +51,7 @@ class DoubletScores:
     weights
         Log-odds per unit of each of `FEATURES`; empty where the library is too small.
     rate
-        Expected share of doublets.
+        Share of doublets.
     """
 
     scrublet: np.ndarray
@@ -68,24 +69,28 @@ def score_doublets(
     options: QcOptions,
     *,
     reference: np.ndarray,
+    ambient: float,
     rng: np.random.Generator,
 ) -> DoubletScores:
     r"""Probability that each cell is a doublet.
 
     Two reference cells drawn at random are summed (counts, marker counts, receptor chains) to a
     simulated doublet, twice as many as cells and at most 20,000. A logistic regression of simulated
-    against observed cells, both halves of equal weight, turns three features into a log likelihood
+    against observed cells, both halves of equal weight, turns four features into a log likelihood
     ratio
 
-    .. math:: \ell = w_0 + w_1\,\mathrm{logit}(q) + w_2 e_{receptor} + w_3 e_{lineage},\quad
-       w_1, w_2, w_3 \ge 0
+    .. math:: \ell = w_0 + w_1\,\mathrm{logit}(q) + w_2 e_{receptor} + w_3 e_{lineage}
+       + w_4 e_{foreign},\quad w_1, \dots, w_4 \ge 0
 
-    with :math:`q` the share of simulated doublets among the neighbours. The score is
-    :math:`1 - (1 - \mathrm{expit}(\ell + \mathrm{logit}\,\rho))(1 - m)`, :math:`\rho` the expected
-    rate and :math:`m = 0.9` for multichain or two-kind receptors, else 0. With fewer than
+    with :math:`q` the share of simulated doublets among the neighbours, and the others as
+    `hiaim_sc.qc.evidence` says: too many chains, markers of two compartments beyond ambient RNA, a
+    receptor on a cell of another compartment than T. The score is
+    :math:`1 - (1 - \mathrm{expit}(\ell + \mathrm{logit}\,\rho))(1 - m)`, :math:`\rho` the rate and
+    :math:`m = 0.9` for multichain or two-kind receptors, else 0. With fewer than
     `min_cells_doublets` reference cells the log likelihood ratio is 0. The observed cells hold
-    doublets themselves: the regression is fitted five times, each cell weighing as much as
-    it is no doublet by the fit before.
+    doublets themselves: the regression is fitted ten times, each cell weighing as much as it is no
+    doublet by the fit before, and the rate is taken as 0.2 of the expected one and 0.8 of the mean
+    probability then: a library may hold several times the doublets that its size lets expect.
 
     Parameters
     ----------
@@ -97,6 +102,8 @@ def score_doublets(
         Expected rate, and the least number of cells.
     reference
         (n_cells,) bool: cells of fair quality, which doublets are simulated from.
+    ambient
+        Share of ambient RNA in the cells' counts.
     rng
         Draws the parents.
 
@@ -106,36 +113,31 @@ def score_doublets(
     DOI 10.1016/j.cels.2018.11.005
     """
     n_cells = counts.n_obs
-    chains = count_receptors(receptors, counts.obs_names)
-    markers = count_markers(counts)
-    lineages = LineageModel.fit(markers[reference])
-    receptor = chains.evidence()
-    lineage = lineages.evidence(markers, chains.has_receptor)
+    matrix = sparse.csr_matrix(counts.X)
+    total = np.asarray(matrix.sum(axis=1)).ravel()
+    signs = Signs(count_receptors(receptors, counts.obs_names), count_markers(counts), total)
+    lineages = LineageModel.fit(signs.markers[reference], total[reference], ambient)
+    evidence = signs.evidence(lineages)
     rate = float(np.clip(options.doublets_per_1000 * n_cells / 1000, _MIN_RATE, _MAX_RATE))
-    scrublet, log_ratio, weights = np.full(n_cells, np.nan), np.zeros(n_cells), {}
-    spoken = np.zeros((n_cells, len(FEATURES)))
+    scrublet, log_odds = np.full(n_cells, np.nan), np.full(n_cells, special.logit(rate))
+    spoken, weights = np.zeros((n_cells, len(FEATURES))), {}
     pool = np.flatnonzero(reference)
     if len(pool) >= options.min_cells_doublets:
         n_simulated = min(round(_SIMULATED_PER_CELL * n_cells), _MAX_SIMULATED)
         parents = _draw_parents(pool, n_simulated, rng)
-        first, second = parents.T
-        neighbours = score_neighbours(sparse.csr_matrix(counts.X), parents, reference)
-        simulated = chains.take(first) + chains.take(second)
-        observed_features = np.column_stack([special.logit(neighbours.observed), receptor, lineage])
-        simulated_features = np.column_stack(
-            [
-                special.logit(neighbours.simulated),
-                simulated.evidence(),
-                lineages.evidence(markers[first] + markers[second], simulated.has_receptor),
-            ]
+        neighbours = score_neighbours(matrix, parents, reference)
+        observed = np.column_stack([special.logit(neighbours.observed), evidence])
+        simulated = np.column_stack(
+            [special.logit(neighbours.simulated), signs.pair(*parents.T).evidence(lineages)]
         )
-        fitted = _fit_log_ratio(observed_features[reference], simulated_features, rate)
-        log_ratio = fitted[0] + observed_features @ fitted[1:]
-        usual = np.median(observed_features[reference], axis=0)
-        spoken = (observed_features - usual) * fitted[1:]
+        fitted, found_rate = _fit_log_ratio(observed[reference], simulated, rate)
+        log_odds = fitted[0] + observed @ fitted[1:] + special.logit(found_rate)
+        spoken = (observed - np.median(observed[reference], axis=0)) * fitted[1:]
         scrublet = neighbours.scrublet_score(rate)
         weights = dict(zip(FEATURES, fitted[1:].tolist(), strict=True))
-    posterior = special.expit(log_ratio + special.logit(rate))
+        rate = found_rate
+    posterior = special.expit(log_odds)
+    receptor, lineage = evidence[:, 0], evidence[:, 1]
     rule = np.where(receptor >= MULTICHAIN, _P_MULTICHAIN, 0.0)
     score = 1 - (1 - posterior) * (1 - rule)
     strongest = np.where(rule > posterior, "receptor", np.array(FEATURES)[spoken.argmax(axis=1)])
@@ -149,14 +151,21 @@ def _draw_parents(pool: np.ndarray, n_simulated: int, rng: np.random.Generator) 
     return pool[np.column_stack([first, second])]
 
 
-def _fit_log_ratio(observed: np.ndarray, simulated: np.ndarray, rate: float) -> np.ndarray:
-    """Intercept and weights >= 0 of the log likelihood ratio of simulated against single cells."""
+def _fit_log_ratio(
+    observed: np.ndarray, simulated: np.ndarray, expected_rate: float
+) -> tuple[np.ndarray, float]:
+    """Intercept and weights >= 0 of the log likelihood ratio of simulated against single cells.
+
+    And the rate of doublets.
+    """
     p_single = np.ones(len(observed))
-    fitted = np.zeros(observed.shape[1] + 1)
+    fitted, rate = np.zeros(observed.shape[1] + 1), expected_rate
     for _ in range(_N_ROUNDS):
         fitted = _fit_logistic(observed, simulated, p_single)
         p_single = special.expit(-(fitted[0] + observed @ fitted[1:] + special.logit(rate)))
-    return fitted
+        found = 1 - float(p_single.mean())
+        rate = _WEIGHT_OF_EXPECTED * expected_rate + (1 - _WEIGHT_OF_EXPECTED) * found
+    return fitted, rate
 
 
 def _fit_logistic(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from scipy.stats import poisson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
 COMPARTMENT_MARKERS = {
     "T or NK": "CD3D CD3E CD3G CD2 TRAC KLRD1 NKG7 NCR1 GNLY KLRF1",
     "B or plasma": "MS4A1 BANK1 PAX5 CD19 CD79A CD79B JCHAIN MZB1 IGHG1 IGHA1 SDC1 TNFRSF17",
+    "mast": "CPA3 TPSAB1 TPSB2",
     "myeloid": "LYZ SPI1 S100A8 S100A9 FCN1 VCAN CD14 C1QA C1QB CD68 MSR1 MRC1 CD1C CLEC10A",
     "epithelial": "EPCAM CLDN7 CLDN4 KRT8 KRT18 KRT19",
     "stroma": "COL1A1 COL1A2 COL3A1 COL6A2 LUM DCN",
     "endothelial": "CDH5 CLDN5 VWF ERG PLVAP",
 }
 _T_CELLS = 0
-_MIN_TYPICAL = 5.0
+_MAX_LOG10_P = 10.0
 # Of a donor's T cells 10-30 % truly carry a second alpha chain and 1-5 % seem to carry a second
 # beta chain; both at once is hard to explain by one cell, and three of a kind harder.
 EXTRA_VJ, EXTRA_VDJ, TWO_FULL, MULTICHAIN = 0.1, 0.5, 0.9, 1.0
@@ -54,9 +56,9 @@ class ReceptorCounts:
         return ReceptorCounts(self.n_vj[rows], self.n_vdj[rows], self.is_mixed[rows])
 
     @property
-    def has_receptor(self) -> np.ndarray:
-        """Whether a productive chain was read."""
-        return (self.n_vj + self.n_vdj) > 0
+    def n_arms(self) -> np.ndarray:
+        """Of how many of the two arms a productive chain was read."""
+        return (self.n_vj > 0).astype(np.int64) + (self.n_vdj > 0)
 
     def evidence(self) -> np.ndarray:
         """Evidence in [0, 1] that the chains are of two cells."""
@@ -74,36 +76,68 @@ class ReceptorCounts:
 
 @dataclass(frozen=True)
 class LineageModel:
-    """What a cell of each compartment typically shows of its markers.
+    """How many markers of each compartment ambient RNA brings into a cell.
 
     Attributes
     ----------
-    typical
-        (n_compartments,) median marker counts of the compartment's own cells, at least 5.
+    ambient
+        (n_compartments,) expected marker counts per count of a cell.
     """
 
-    typical: np.ndarray
+    ambient: np.ndarray
 
     @classmethod
-    def fit(cls, marker_counts: np.ndarray) -> Self:
-        """From (n_cells, n_compartments); a cell's own compartment is that of most counts."""
-        typical = np.full(marker_counts.shape[1], _MIN_TYPICAL)
-        if len(marker_counts):
-            top = marker_counts.argmax(axis=1)
-            for column in range(marker_counts.shape[1]):
-                own = marker_counts[(top == column) & (marker_counts[:, column] > 0), column]
-                typical[column] = max(float(np.median(own)) if len(own) else 0.0, _MIN_TYPICAL)
-        return cls(typical)
+    def fit(cls, marker_counts: np.ndarray, total: np.ndarray, fraction: float) -> Self:
+        """From (n_cells, n_compartments) and (n_cells,) counts of good cells.
 
-    def evidence(self, marker_counts: np.ndarray, has_receptor: np.ndarray) -> np.ndarray:
-        """Evidence in [0, 1]: how far a cell fills its second compartment.
-
-        A compartment is filled to the marker counts over the typical ones, at most 1. A receptor
-        fills the T compartment whatever its marker counts are. (n_cells,).
+        The ambient RNA is `fraction` of a cell's counts and has the cells' mean profile.
         """
-        filled = np.minimum(marker_counts / self.typical, 1.0)
-        filled[:, _T_CELLS] = np.maximum(filled[:, _T_CELLS], has_receptor)
-        return np.sort(filled, axis=1)[:, -2]
+        return cls(fraction * marker_counts.sum(axis=0) / max(float(total.sum()), 1.0))
+
+    def strengths(self, marker_counts: np.ndarray, total: np.ndarray) -> np.ndarray:
+        """Minus log10 of the chance that ambient RNA brings so many, at most 10, over 10."""
+        mean = np.maximum(np.outer(total, self.ambient), 1e-3)
+        log_p = poisson.logsf(marker_counts - 1, mean) / np.log(10)
+        return np.minimum(-log_p, _MAX_LOG10_P) / _MAX_LOG10_P
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What is read of cells, or of doublets made of them, all (n_cells, ...).
+
+    Attributes
+    ----------
+    chains
+        Receptor chains.
+    markers
+        (n_cells, n_compartments) marker counts.
+    total
+        Counts.
+    """
+
+    chains: ReceptorCounts
+    markers: np.ndarray
+    total: np.ndarray
+
+    def pair(self, first: np.ndarray, second: np.ndarray) -> Signs:
+        """Of doublets of these cells."""
+        return Signs(
+            self.chains.take(first) + self.chains.take(second),
+            self.markers[first] + self.markers[second],
+            self.total[first] + self.total[second],
+        )
+
+    def evidence(self, lineages: LineageModel) -> np.ndarray:
+        """Evidence in [0, 1] of two cells: receptor, lineage, foreign receptor. (n_cells, 3).
+
+        `ReceptorCounts.evidence`; the strength of the second compartment's markers; and 0.5 for
+        each arm of a receptor on a cell whose markers are of another compartment than T, where a
+        stray contig is more frequent than a doublet.
+        """
+        strengths = lineages.strengths(self.markers, self.total)
+        is_other = strengths.argmax(axis=1) != _T_CELLS
+        foreign = np.where(is_other, 0.5 * self.chains.n_arms, 0.0)
+        return np.column_stack([self.chains.evidence(), np.sort(strengths, axis=1)[:, -2], foreign])
 
 
 def marker_columns(counts: AnnData) -> np.ndarray:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from hiaim_sc.study.library_files import LibraryFiles
     from hiaim_sc.study.study import Study
 
+# ten times what the largest wells hold; unfiltered matrices have from half a million on
+_MAX_CELLS = 300_000
+
 
 @dataclass(frozen=True)
 class Annotation:
@@ -89,6 +92,7 @@ def inspect_library(
             if path not in headers:
                 headers[path] = read_header(path, options.ingest.genome)
             check_header(headers[path], path.name, feature_type, options.ingest.genome)
+            _refuse_unfiltered(headers[path], path.name, column)
         except LibraryFaultError as error:
             faults[column] = error.reason
     if files.vdj is not None:
@@ -139,6 +143,16 @@ def check_header(header: MatrixHeader, source: str, feature_type: str, genome: s
         or _fault_of_genes(header, source)
     )
     if reason:
+        raise LibraryFaultError(reason)
+
+
+def _refuse_unfiltered(header: MatrixHeader, source: str, column: str) -> None:
+    if column == "gex" and header.n_cells > _MAX_CELLS:
+        reason = (
+            f"{source} holds {header.n_cells:,} cell barcodes, as an unfiltered (raw) matrix does:"
+            f" at most {_MAX_CELLS:,} are believed of one library; gex is the filtered one, the"
+            " unfiltered one is gex_raw"
+        )
         raise LibraryFaultError(reason)
 
 

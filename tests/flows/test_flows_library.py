@@ -54,6 +54,22 @@ def test_a_library_of_symbols_among_ensembl_ids_is_quarantined(simulated, tmp_pa
     assert not any(name.endswith("/L002") for name in processed.keys)
 
 
+def test_libraries_of_ten_cells_go_all_the_way(simulate, tmp_path):
+    study = read_study(simulate(n_patients=2, cells_per_library=10, cells_spread=0.0) / "study")
+    store = Store(tmp_path / "store")
+    processed = process_libraries(StudyRun(study, store, NoProgress(), compute_here))
+    assert processed.libraries() == tuple(sorted(study.delivered_libraries()))
+    for name in processed.libraries():
+        cells = store.get(processed.keys[f"qc/{name}"]).read("cell_qc")
+        limits = store.get(processed.keys[f"qc/{name}"]).read("limits")
+        assert len(cells) == 10
+        assert cells["scrublet_score"].isna().all()
+        assert limits["total_counts"]["rule"] == "fixed"
+        assert limits["ambient"]["fraction"] is None
+        assert limits["ambient"]["reason"]
+        assert len(store.get(processed.keys[f"genes/{name}"]).read("gene_stats")) == 2000
+
+
 def test_empty_droplets_of_an_unfiltered_matrix_reach_the_estimate(simulate, tmp_path):
     study = read_study(simulate(n_patients=2, cells_per_library=150, empty_droplets=3000) / "study")
     store = Store(tmp_path / "store")

@@ -118,3 +118,10 @@ def test_an_unfiltered_matrix_is_no_filtered_one(files, write_h5, n_empty, is_re
             read(library)
     else:
         assert read(library).counts.n_obs == 1000
+
+
+def test_a_hundred_thousand_cells_are_read(files, write_h5):
+    counts = np.tile([30, 5, 1, 0, 0], (100_000, 1))
+    names = [f"CELL{i:012}-1" for i in range(100_000)]
+    data = read(files(gex=write_h5(counts=counts, cells=names)))
+    assert data.counts.shape == (100_000, 3)

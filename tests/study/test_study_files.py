@@ -92,6 +92,15 @@ def test_matrix_without_what_is_needed(small_study, library, layout, words):
     assert words in _reason(library)
 
 
+def test_an_unfiltered_matrix_is_known_by_its_size(small_study, library):
+    small_study.write_matrix(library.gex, n_cells=300_001)
+    assert "300,001 cell barcodes, as an unfiltered (raw) matrix" in _reason(library)
+    raw = replace(library, gex_raw=library.gex)
+    assert _reason(raw, "gex_raw") == ""
+    small_study.write_matrix(library.gex, n_cells=100_000)
+    assert _reason(library) == ""
+
+
 def test_genome_that_is_named_is_taken(small_study, library):
     layout = {"ids": ("ENSG01", "ENSMUSG02"), "types": GENES, "genomes": ("GRCh38", "mm10")}
     small_study.write_matrix(library.gex, **layout)
