@@ -162,12 +162,22 @@ def recall_at(cells: pd.DataFrame, precision: float) -> float:
     return float(recall[found >= precision].max(initial=0.0))
 
 
-def make_case(tissue: str, n_cells: int, *, seed: int, n_genes: int = _N_GENES) -> Case:
-    """A library of the simulator's defaults: ambient RNA, dying cells, doublets by its size."""
-    settings = SimulationSettings(
-        out=Path("unused"), seed=seed, n_patients=2, n_genes=n_genes, cells_per_library=n_cells
+def make_case(tissue: str, n_cells: int, *, seed: int, **settings: float) -> Case:
+    """A library of the simulator's defaults: ambient RNA, dying cells, doublets by its size.
+
+    15,000 genes, and other `settings` where they are given.
+    """
+    given = {"n_genes": _N_GENES, **settings}
+    chosen = SimulationSettings.model_validate(
+        {
+            "out": Path("unused"),
+            "seed": seed,
+            "n_patients": 2,
+            "cells_per_library": n_cells,
+            **given,
+        }
     )
-    made = simulate_library(settings, _TISSUES[tissue])
+    made = simulate_library(chosen, _TISSUES[tissue])
     with TemporaryDirectory() as folder:
         path = Path(folder) / "filtered_contig_annotations.csv"
         made.contigs.to_csv(path, index=False)
@@ -175,7 +185,7 @@ def make_case(tissue: str, n_cells: int, *, seed: int, n_genes: int = _N_GENES) 
         data = read_library(
             files, IngestOptions(), require_gex=False, feature_type="", antigens=None
         )
-    genes = build_transcriptome(settings).genes.set_index("gene_id")
+    genes = build_transcriptome(chosen).genes.set_index("gene_id")
     other = made.cells["other_cell_type"].map(COARSE_OF_CELL_TYPE)
     is_doublet = made.cells["is_doublet"].to_numpy(dtype=bool)
     return Case(

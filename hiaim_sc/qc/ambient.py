@@ -127,8 +127,9 @@ def _count_pairs(
     compartments = list(COMPARTMENT_MARKERS)
     observed, expected = [], []
     is_used = np.zeros(len(total), dtype=bool)
-    for _, of_set in markers.groupby("expressed_by", sort=True):
-        found = matrix[:, of_set["column"].to_numpy()].toarray()
+    all_found = matrix[:, markers["column"].to_numpy()].toarray()
+    for places in markers.groupby("expressed_by", sort=True).indices.values():
+        of_set, found = markers.iloc[places], all_found[:, places]
         share = of_set["share"].to_numpy()
         by_set = found.sum(axis=1)[:, None]
         expresses = _exceeds(by_set, total, share.sum(keepdims=True), _P_NOT_OWN)[:, 0]

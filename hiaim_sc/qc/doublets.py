@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from hiaim_sc.config import QcOptions
 
 FEATURES = ("neighbours", "receptor", "lineage", "foreign_receptor")
-# more of them say nothing new, and neighbours cost the square of their number
-_SIMULATED_PER_CELL, _MAX_SIMULATED = 2.0, 20_000
+_SIMULATED_PER_CELL = 2.0
+# few say too little; more say nothing new, and neighbours cost the square of their number
+_MIN_SIMULATED, _MAX_SIMULATED, _MAX_JUDGED = 4000, 20_000, 5000
 _RIDGE = 0.1
 _N_ROUNDS = 10
-_WEIGHT_OF_EXPECTED = 0.2
+_WEIGHT_OF_EXPECTED = 0.5
 # three chains of a kind, or receptors of two kinds: a doublet until shown otherwise
 _P_MULTICHAIN = 0.9
 _MIN_RATE, _MAX_RATE = 1e-4, 0.5
@@ -75,9 +76,9 @@ def score_doublets(
     r"""Probability that each cell is a doublet.
 
     Two reference cells drawn at random are summed (counts, marker counts, receptor chains) to a
-    simulated doublet, twice as many as cells and at most 20,000. A logistic regression of simulated
-    against observed cells, both halves of equal weight, turns four features into a log likelihood
-    ratio
+    simulated doublet, twice as many as cells, but at least 4,000 (or all pairs) and at most 20,000.
+    A logistic regression of simulated against observed cells, both halves of equal weight, turns
+    four features into a log likelihood ratio
 
     .. math:: \ell = w_0 + w_1\,\mathrm{logit}(q) + w_2 e_{receptor} + w_3 e_{lineage}
        + w_4 e_{foreign},\quad w_1, \dots, w_4 \ge 0
@@ -89,7 +90,7 @@ def score_doublets(
     :math:`m = 0.9` for multichain or two-kind receptors, else 0. With fewer than
     `min_cells_doublets` reference cells the log likelihood ratio is 0. The observed cells hold
     doublets themselves: the regression is fitted ten times, each cell weighing as much as it is no
-    doublet by the fit before, and the rate is taken as 0.2 of the expected one and 0.8 of the mean
+    doublet by the fit before, and the rate is taken as the mean of the expected one and of the mean
     probability then: a library may hold several times the doublets that its size lets expect.
 
     Parameters
@@ -123,12 +124,14 @@ def score_doublets(
     spoken, weights = np.zeros((n_cells, len(FEATURES))), {}
     pool = np.flatnonzero(reference)
     if len(pool) >= options.min_cells_doublets:
-        n_simulated = min(round(_SIMULATED_PER_CELL * n_cells), _MAX_SIMULATED)
+        wanted = np.clip(round(_SIMULATED_PER_CELL * n_cells), _MIN_SIMULATED, _MAX_SIMULATED)
+        n_simulated = min(int(wanted), len(pool) * (len(pool) - 1) // 2)
         parents = _draw_parents(pool, n_simulated, rng)
-        neighbours = score_neighbours(matrix, parents, reference)
+        neighbours = score_neighbours(matrix, parents, reference, n_judged=_MAX_JUDGED)
+        judged = parents[:_MAX_JUDGED]
         observed = np.column_stack([special.logit(neighbours.observed), evidence])
         simulated = np.column_stack(
-            [special.logit(neighbours.simulated), signs.pair(*parents.T).evidence(lineages)]
+            [special.logit(neighbours.simulated), signs.pair(*judged.T).evidence(lineages)]
         )
         fitted, found_rate = _fit_log_ratio(observed[reference], simulated, rate)
         log_odds = fitted[0] + observed @ fitted[1:] + special.logit(found_rate)

@@ -155,8 +155,11 @@ def marker_columns(counts: AnnData) -> np.ndarray:
 
 def count_markers(counts: AnnData) -> np.ndarray:
     """Marker counts per compartment of `COMPARTMENT_MARKERS`. (n_cells, n_compartments) int."""
+    belongs = marker_columns(counts)
+    markers = np.flatnonzero(belongs.any(axis=1))
     matrix: Any = counts.X
-    return np.asarray(matrix @ marker_columns(counts).astype(np.int64))
+    # few columns of many: taken out first, they need no pass over all counts for each compartment
+    return np.asarray(matrix[:, markers] @ belongs[markers].astype(np.int64))
 
 
 def count_receptors(receptors: pd.DataFrame | None, cell_barcodes: pd.Index) -> ReceptorCounts:

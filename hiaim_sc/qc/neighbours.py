@@ -20,7 +20,7 @@ class NeighbourScores:
     Attributes
     ----------
     observed, simulated
-        (n_cells,) and (n_simulated,): posterior share in (0, 1), (simulated + 1) / (k + 2).
+        (n_cells,) and (n_judged,): posterior share in (0, 1), (simulated + 1) / (k + 2).
     n_simulated_per_observed
         Simulated doublets per observed cell.
     """
@@ -46,7 +46,11 @@ class NeighbourScores:
 
 
 def score_neighbours(
-    counts: sparse.csr_matrix, parents: np.ndarray, reference: np.ndarray
+    counts: sparse.csr_matrix,
+    parents: np.ndarray,
+    reference: np.ndarray,
+    *,
+    n_judged: int | None = None,
 ) -> NeighbourScores:
     """Neighbour scores of observed cells and of doublets made of two of them each.
 
@@ -62,6 +66,8 @@ def score_neighbours(
         (n_simulated, 2) rows of `counts` whose sum is a simulated doublet.
     reference
         (n_cells,) bool: cells the embedding is fitted on, those of fair quality.
+    n_judged
+        How many of the simulated doublets have a score themselves, the first ones; default all.
     """
     n_observed = counts.shape[0]
     genes = _variable_genes(_log_normalise(counts[reference]), _N_GENES)
@@ -75,24 +81,30 @@ def score_neighbours(
     is_simulated = np.arange(len(is_fitted)) >= n_observed
     with threadpool_limits(limits=1):  # sums in the same order whatever the number of cores
         embedding = _embed(logged.toarray(), is_fitted)
-        share = (_count_neighbours(embedding, is_simulated, k) + 1) / (k + 2)
+        n_rows = n_observed + (len(parents) if n_judged is None else min(n_judged, len(parents)))
+        share = (_count_neighbours(embedding, is_simulated, k, n_rows) + 1) / (k + 2)
     return NeighbourScores(share[:n_observed], share[n_observed:], ratio)
 
 
 def _log_normalise(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     target = np.median(totals[totals > 0]) if (totals > 0).any() else 1.0
-    scaled = sparse.diags(target / np.maximum(totals, 1)) @ counts
-    return scaled.astype(np.float32).log1p().tocsr()
+    scale = (target / np.maximum(totals, 1)).astype(np.float32)
+    data = np.repeat(scale, np.diff(counts.indptr))
+    data *= counts.data
+    data += 1
+    np.log(data, out=data)
+    return sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)
 
 
 def _variable_genes(logged: sparse.csr_matrix, n_genes: int) -> np.ndarray:
     """Genes of the largest variance for their mean; genes in fewer than 3 cells are out."""
-    mean = np.asarray(logged.mean(axis=0), dtype=np.float64).ravel()
-    square = np.asarray(logged.multiply(logged).mean(axis=0), dtype=np.float64).ravel()
-    usable = np.flatnonzero(np.bincount(logged.indices, minlength=len(mean)) >= 3)
+    n_cells, n_all = logged.shape
+    mean = np.bincount(logged.indices, weights=logged.data, minlength=n_all) / n_cells
+    square = np.bincount(logged.indices, weights=logged.data**2, minlength=n_all) / n_cells
+    usable = np.flatnonzero(np.bincount(logged.indices, minlength=n_all) >= 3)
     if len(usable) <= n_genes:
-        return usable if len(usable) else np.arange(logged.shape[1])
+        return usable if len(usable) else np.arange(n_all)
     x = np.log(mean[usable])
     y = np.log(np.maximum(square - mean**2, 1e-12)[usable])
     excess = y - np.polyval(np.polyfit(x, y, 2), x)
@@ -112,16 +124,18 @@ def _embed(logged: np.ndarray, is_fitted: np.ndarray) -> np.ndarray:
     return scaled @ loadings.astype(np.float32)
 
 
-def _count_neighbours(embedding: np.ndarray, is_simulated: np.ndarray, k: int) -> np.ndarray:
-    """Simulated doublets among the k nearest other rows. (n_rows,) int."""
+def _count_neighbours(
+    embedding: np.ndarray, is_simulated: np.ndarray, k: int, n_rows: int
+) -> np.ndarray:
+    """Simulated doublets among the k nearest other rows of each of the first. (n_rows,) int."""
     import faiss
 
     points = np.ascontiguousarray(embedding, dtype=np.float32)
     index = faiss.IndexFlatL2(points.shape[1])
     index.add(points)
-    found = np.zeros(len(points), dtype=np.int64)
-    for start in range(0, len(points), _CHUNK):
-        rows = np.arange(start, min(start + _CHUNK, len(points)))
+    found = np.zeros(n_rows, dtype=np.int64)
+    for start in range(0, n_rows, _CHUNK):
+        rows = np.arange(start, min(start + _CHUNK, n_rows))
         nearest = index.search(points[rows], k + 1)[1]
         is_own = nearest == rows[:, None]
         # of rows that are all alike, the row itself may be missing: then the last is one too many

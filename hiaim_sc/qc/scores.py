@@ -57,9 +57,10 @@ def score_programmes(counts: AnnData) -> pd.DataFrame:
     matrix: Any = sparse.csr_matrix(counts.X)
     symbols = counts.var["symbol"].astype(str)
     total = np.maximum(np.asarray(matrix.sum(axis=1)).ravel(), 1)
-    haemoglobin = symbols.isin(gene_set("haemoglobin")).to_numpy()
+    haemoglobin = np.flatnonzero(symbols.isin(gene_set("haemoglobin")))
     table = pd.DataFrame(index=counts.obs_names)
-    table["pct_counts_hb"] = 100.0 * (matrix @ haemoglobin.astype(np.int64)) / total
+    of_haemoglobin = np.asarray(matrix[:, haemoglobin].sum(axis=1)).ravel()
+    table["pct_counts_hb"] = 100.0 * of_haemoglobin / total
     logged = _log_normalise(matrix, total)
     bins = _bin_genes(logged)
     for column, name in _SCORED.items():
@@ -70,9 +71,10 @@ def score_programmes(counts: AnnData) -> pd.DataFrame:
 
 
 def _log_normalise(matrix: sparse.csr_matrix, total: np.ndarray) -> sparse.csr_matrix:
-    data = np.repeat(_COUNTS_PER_CELL / total, np.diff(matrix.indptr))
-    data *= matrix.data  # in place: a library's values are its memory
-    np.log1p(data, out=data)
+    scale = np.repeat((_COUNTS_PER_CELL / total).astype(np.float32), np.diff(matrix.indptr))
+    scale *= matrix.data
+    scale += 1  # single precision: values are counts, none so small that log1p would differ
+    data = np.log(scale, out=scale)
     return sparse.csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 

@@ -73,7 +73,7 @@ def test_limits_say_what_was_applied(one_of_each):
     limits = assess(one_of_each, min_counts=50, min_genes=3).limits
     assert limits["total_counts"] == {"lower": 50, "upper": None, "rule": "fixed", "n_failed": 2}
     assert limits["pct_counts_mt"]["n_failed"] == 2
-    assert limits["doublet_threshold"] == 0.2
+    assert limits["doublet_threshold"] == 0.15
     assert json.loads(json.dumps(limits)) == limits
 
 

@@ -7,14 +7,17 @@ import pytest
 
 from benchmarks.doublets import assess_case, make_case, recall_at
 
-N_LIBRARIES = 12
+N_LIBRARIES = 5
+# 2 % of 400 droplets: some eight in each library, so that few libraries are enough for the test.
+# The expected rate stays the default. ``benchmarks/README.md`` has 80 libraries at its own rate.
+RATE = 0.05
 
 
 @pytest.fixture(scope="module")
 def cells():
     """Cells of 400 per library, of both tissues, with the truth."""
     cases = [
-        make_case(tissue, 400, seed=500 + seed, n_genes=2000)
+        make_case(tissue, 400, seed=500 + seed, n_genes=2000, doublet_rate_per_1000=RATE)
         for tissue in ("blood", "tumor")
         for seed in range(N_LIBRARIES)
     ]
@@ -22,7 +25,7 @@ def cells():
 
 
 def test_doublets_of_two_compartments_are_found_in_small_libraries(cells):
-    assert cells["is_mixed"].sum() >= 15
+    assert cells["is_mixed"].sum() >= 40
     assert recall_at(cells, 0.6) >= 0.6
 
 

@@ -105,7 +105,8 @@ def test_neighbour_counts_equal_a_tree_search():
     tree = NearestNeighbors(n_neighbors=8).fit(points)
     nearest = tree.kneighbors(return_distance=False)
     expected = is_simulated[nearest].sum(axis=1)
-    assert _count_neighbours(points, is_simulated, 8).tolist() == expected.tolist()
+    assert _count_neighbours(points, is_simulated, 8, 150).tolist() == expected.tolist()
+    assert _count_neighbours(points, is_simulated, 8, 40).tolist() == expected[:40].tolist()
 
 
 @pytest.mark.parametrize(("share", "ratio", "rate"), [(0.5, 2.0, 0.1), (0.9, 2.0, 0.05)])

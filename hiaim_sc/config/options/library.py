@@ -41,7 +41,7 @@ class QcOptions(Model):
     min_cells_mad: int = Field(30, ge=3, description="Fewer cells: only the fixed limits.")
     doublets: bool = Field(default=True, description="Score doublets and flag them.")
     doublet_threshold: Fraction = Field(
-        0.2, description="A cell is a doublet from a probability above this on."
+        0.15, description="A cell is a doublet from a probability above this on."
     )
     min_cells_doublets: int = Field(50, ge=10, description="Fewer cells: receptor evidence only.")
     doublets_per_1000: float = Field(
