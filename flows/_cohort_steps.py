@@ -94,22 +94,6 @@ def integration(inputs: Inputs) -> Payloads:
     }
 
 
-def cell_types(inputs: Inputs) -> Payloads:
-    """What each cell is."""
-    from hiaim_sc.annotate import annotate_cells, without_signatures
-    from hiaim_sc.tcr import RECEPTOR_COLUMNS
-
-    labels = annotate_cells(
-        without_signatures(inputs.one("selected").read("selected")),
-        inputs.one("embedding").read("embedding"),
-        inputs.pooled("receptors", "receptors", RECEPTOR_COLUMNS),
-        inputs.one("clones").read("clone_cells"),
-        inputs.table("panel"),
-        inputs.options.annotate,
-    )
-    return {"cell_types": labels}
-
-
 def cells(inputs: Inputs) -> Payloads:
     """Every cell barcode with all that is known of it."""
     from hiaim_sc.compare import build_cells
@@ -197,6 +181,7 @@ def accounting(inputs: Inputs) -> Payloads:
         count_flow,
         label_specificity,
         locate_specific_cells,
+        summarise_annotation,
         summarise_libraries,
     )
 
@@ -218,6 +203,7 @@ def accounting(inputs: Inputs) -> Payloads:
     return {
         "libraries_qc": libraries,
         "flow_of_samples": flow,
+        "annotation_qc": summarise_annotation(all_cells),
         "specificity": called,
         "specific_cells": locate_specific_cells(called, all_cells),
     }

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flows import _annotation_steps as annotation_steps
 from flows import _antigen_steps as antigen_steps
 from flows import _cohort_steps as cohort_steps
 from flows import _comparison_steps as comparison_steps
@@ -102,8 +103,21 @@ STAGES: dict[str, Stage] = {
         ("hiaim_sc.integrate",),
         ("options.integrate.harmony", "options.integrate.dominated_share"),
     ),
+    "compartments": Stage(
+        annotation_steps.compartments, ("hiaim_sc.annotate", "hiaim_sc.tcr"), ("options.annotate",)
+    ),
+    "lymphocytes": Stage(
+        annotation_steps.lymphocytes,
+        ("hiaim_sc.integrate", "hiaim_sc.annotate"),
+        ("options.second_pass.n_top_genes",),
+    ),
+    "lymphocyte_embedding": Stage(
+        annotation_steps.lymphocyte_embedding,
+        ("hiaim_sc.integrate",),
+        ("options.second_pass", "options.integrate.harmony"),
+    ),
     "cell_types": Stage(
-        cohort_steps.cell_types, ("hiaim_sc.annotate", "hiaim_sc.tcr"), ("options.annotate",)
+        annotation_steps.cell_types, ("hiaim_sc.annotate", "hiaim_sc.tcr"), ("options.annotate",)
     ),
     "cells": Stage(cohort_steps.cells, ("hiaim_sc.compare",), ("options.tcr.require_gex",)),
     "pseudobulk": Stage(cohort_steps.pseudobulk, ("hiaim_sc.compare",)),

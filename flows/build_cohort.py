@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from hiaim_sc.annotate import read_panel, read_signatures
 from hiaim_sc.study import cell_antigens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from flows._run import StudyRun
     from flows.process_library import ProcessedLibraries
+
+
+class _Stage(Protocol):
+    def __call__(self, name: str, what: str, inputs: dict[str, str], *needs: str) -> None: ...
 
 
 def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]:
@@ -44,14 +46,7 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
     stage("embedding", "embedding and clusters", {"layout": layout}, "selected")
     if study.config.options.integrate.umap:
         stage("umap", "picture of the cells", {}, "embedding")
-    stage(
-        "cell_types",
-        "cell types",
-        {**of("receptors"), "panel": panel},
-        "selected",
-        "embedding",
-        "clones",
-    )
+    _annotate(stage, run, of("receptors"), {**of("ingest"), **common})
     stage(
         "cells",
         "cells",
@@ -73,9 +68,7 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
     return keys
 
 
-def _account(
-    run: StudyRun, libraries: ProcessedLibraries, layout: str, stage: Callable[..., None]
-) -> None:
+def _account(run: StudyRun, libraries: ProcessedLibraries, layout: str, stage: _Stage) -> None:
     """Whose the samples are, what cells are specific for, and what became of everything."""
     study, of = run.study, libraries.inputs
     participants = run.value("participants", study.identity_participants())
@@ -104,3 +97,18 @@ def _account(
         "clone_tables",
         "antigen_calls",
     )
+
+
+def _annotate(
+    stage: _Stage, run: StudyRun, receptors: dict[str, str], counts: dict[str, str]
+) -> None:
+    """Compartments from all cells, then a second pass among T and NK cells alone."""
+    evidence = {**receptors, "panel": counts["panel"]}
+    stage("compartments", "compartments", evidence, "selected", "embedding")
+    stage("lymphocytes", "T and NK cells", counts, "compartments")
+    layout = {"layout": counts["layout"]}
+    stage("lymphocyte_embedding", "embedding of T and NK cells", layout, "lymphocytes")
+    if run.study.cell_type_overrides is not None:
+        evidence["overrides"] = run.value("overrides", run.study.cell_type_overrides)
+    second = ("lymphocytes", "lymphocyte_embedding")
+    stage("cell_types", "cell types", evidence, "selected", "compartments", *second, "clones")

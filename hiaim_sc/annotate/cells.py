@@ -1,52 +1,53 @@
-"""What each cell is: markers, neighbours, clusters and receptors weighed together."""
+"""What each cell is: compartments from all cells, then lineages and states among T and NK cells."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from hiaim_sc.annotate.compartments import Evidence, call_compartments
-from hiaim_sc.annotate.lineages import TcellEvidence, call_lineages, call_states
+from hiaim_sc.annotate.evidence import MarkerEvidence
+from hiaim_sc.annotate.kinds import list_kinds
+from hiaim_sc.annotate.lineages import call_lineages
+from hiaim_sc.annotate.markers import (
+    CD3,
+    CELL,
+    ReceptorEvidence,
+    count_markers,
+    number_clones,
+    score_panel,
+)
 from hiaim_sc.annotate.neighbourhood import average_neighbourhood
-from hiaim_sc.annotate.panel import LEVELS, find_columns
-from hiaim_sc.annotate.scores import score_gene_sets
+from hiaim_sc.annotate.states import call_flags, call_states
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
     from hiaim_sc.config import AnnotateOptions
 
-_CELL = ["library_id", "cell_barcode"]
-_CD3 = ["CD3D", "CD3E", "CD3G", "TRAC"]
-_AGAINST = 0.5  # weight of the genes against a cell type
-# Measured genes that a cell type needs: what is left of a set by a targeted or filtered assay is
-# often one gene that others have too (HBB, TCF4). T needs one, as CD3 and TRAC are T's alone.
-_MIN_GENES = 2
-_KIND_OF_PAIRING = {
-    "single pair": "pair",
-    "extra VJ": "pair",
-    "extra VDJ": "pair",
-    "two full chains": "pair",
-    "orphan VJ": "chain",
-    "orphan VDJ": "chain",
-    "ambiguous": "conflict",
-    "multichain": "conflict",
+LYMPHOCYTES = ("T", "NK")
+_NAMES = {"CD4": "CD4 T", "CD8": "CD8 T", "gd": "gd T"}
+_NAMES_OF_STATES = {
+    "NK CD56bright": "NK CD56bright",
+    "NK CD56dim": "NK CD56dim",
+    "NK adaptive": "NK CD56dim",
 }
+_NK, _ILC = "NK", "ILC"
+_SECOND_PASS = "second_pass"
+_CONFIDENCES = ("cell_lineage_confidence", "cell_state_confidence")
+_NUMBERS = ("cell_type_score", *_CONFIDENCES)
 
 
-def annotate_cells(
+def annotate_compartments(
     selected: AnnData,
     embedding: AnnData,
     receptors: pd.DataFrame,
-    clone_cells: pd.DataFrame,
     panel: pd.DataFrame,
     options: AnnotateOptions,
 ) -> pd.DataFrame:
-    """Cell type, lineage and compartment of every cell that passes QC.
+    """Compartment of every cell that passes QC.
 
     Evidence is absolute first: receptors, CD3, scores that depend on the cell alone. Nothing is
     judged relative to what else is in the sample, so that a sample of T cells only comes out as T
@@ -61,8 +62,6 @@ def annotate_cells(
         positions of each cell's neighbours, nearest first.
     receptors
         Of all libraries: ``library_id cell_barcode chain_pairing receptor_subtype invariant``.
-    clone_cells
-        ``library_id cell_barcode clone_key`` of the cells that have a clone.
     panel
         As `read_panel` returns it.
     options
@@ -70,96 +69,142 @@ def annotate_cells(
 
     Returns
     -------
-    ``library_id cell_barcode leiden cell_type cell_type_lineage cell_type_coarse cell_type_score
-    cell_type_evidence``, in the order of ``selected``.
+    ``library_id cell_barcode leiden cell_type cell_type_coarse cell_type_score
+    cell_type_evidence``, in the order of ``selected``; ``cell_type`` is not yet told within T and
+    NK.
     """
     smooth = average_neighbourhood(embedding.uns["neighbours"]["indices"], options.n_neighbors)
-    known = _Markers.of(selected, panel, smooth)
-    receptor, invariant, clone = _join_receptors(selected.obs, receptors, clone_cells)
+    rows = panel[panel["level"] == "compartment"]
     leiden = embedding.obs["leiden"].astype(str).to_numpy(dtype=object)
-    cd3 = known.counts.reindex(columns=_CD3)
+    cd3 = count_markers(selected, rows[rows["gene"].isin(CD3)]).reindex(columns=list(CD3))
     may_have_cd3 = ((cd3 > 0).any(axis=1) | cd3.isna().all(axis=1)).to_numpy()
+    receptor = ReceptorEvidence.of(selected.obs, receptors).kind
     found = call_compartments(
-        Evidence(known.scores["compartment"], may_have_cd3, receptor, leiden), smooth, options
+        Evidence(score_panel(selected, rows), may_have_cd3, receptor, leiden), smooth, options
     )
-    coarse = found["coarse"].to_numpy(dtype=object)
-    further = pd.concat([known.scores["lineage"], known.scores["state"]], axis=1)
-    smoothed = pd.DataFrame(smooth @ further.to_numpy(), columns=further.columns)
-    evidence = TcellEvidence(known.counts, known.detected, smoothed, clone, invariant, receptor)
-    lineage = call_lineages(coarse, evidence, smooth)
-    table = pd.DataFrame(selected.obs[_CELL]).astype(str).reset_index(drop=True)
+    table = pd.DataFrame(selected.obs[CELL]).astype("str").reset_index(drop=True)
     table["leiden"] = leiden
-    fine = found["fine"].to_numpy(dtype=object)
-    table["cell_type"] = call_states(coarse, fine, lineage, evidence)
-    table["cell_type_lineage"] = lineage
-    table["cell_type_coarse"] = coarse
+    table["cell_type"] = found["fine"].to_numpy(dtype=object)
+    table["cell_type_coarse"] = found["coarse"].to_numpy(dtype=object)
     table["cell_type_score"] = found["score"].to_numpy()
     table["cell_type_evidence"] = found["evidence"].to_numpy(dtype=object)
     return table.astype(dict.fromkeys(table.columns.drop("cell_type_score"), "str"))
 
 
-@dataclass(frozen=True)
-class _Markers:
-    """Panel genes of each cell: counts, share of the neighbourhood with any, scores by level."""
-
-    counts: pd.DataFrame
-    detected: pd.DataFrame
-    scores: dict[str, pd.DataFrame]
-
-    @classmethod
-    def of(cls, selected: AnnData, panel: pd.DataFrame, smooth: sp.csr_matrix) -> _Markers:
-        counts = sp.csr_matrix(selected.X)
-        columns = find_columns(selected, set(panel["gene"]))
-        position = list(columns.values())
-        of_panel = sp.csr_matrix(counts[:, position])
-        names = list(columns)
-        found = pd.DataFrame(of_panel.toarray(), columns=names)
-        shares = (smooth @ (of_panel > 0).astype(float)).toarray()
-        scores = {
-            level: _score_level(counts, columns, panel[panel["level"] == level]) for level in LEVELS
-        }
-        return cls(found, pd.DataFrame(shares, columns=names), scores)
-
-
-def _score_level(
-    counts: sp.csr_matrix, columns: dict[str, int], panel: pd.DataFrame
+def annotate_cells(
+    compartments: pd.DataFrame,
+    lymphocytes: AnnData,
+    embedding: AnnData,
+    receptors: pd.DataFrame,
+    clone_cells: pd.DataFrame,
+    panel: pd.DataFrame,
+    options: AnnotateOptions,
 ) -> pd.DataFrame:
-    """Score of each cell type of a level: of the genes for it, less half of those against it."""
-    sets = {
-        (str(name), int(sign)): [columns[gene] for gene in rows["gene"] if gene in columns]
-        for (name, sign), rows in panel.groupby(["cell_type", "sign"])
-    }
-    scores = score_gene_sets(
-        counts,
-        {
-            f"{name}|{sign}": genes
-            for (name, sign), genes in sets.items()
-            if sign < 0 or name == "T" or len(genes) >= _MIN_GENES
-        },
+    """Cell type, lineage, compartment and state of every cell that passes QC.
+
+    Parameters
+    ----------
+    compartments
+        As `annotate_compartments` returns it.
+    lymphocytes
+        Counts of the T and NK cells, panel genes among them; reads ``obs["total_counts"]``.
+    embedding
+        Of the same cells alone: ``obs["leiden"]``, ``obsm["X_pca_harmony"]`` and
+        ``uns["neighbours"]["indices"]``.
+    receptors, panel, options
+        As for the compartments.
+    clone_cells
+        ``library_id cell_barcode clone_key`` of the cells that have a clone.
+
+    Returns
+    -------
+    ``compartments`` with ``cell_type_lineage`` and, empty or 0 outside T and NK, ``t_nk_cluster
+    cell_lineage_confidence cell_flags cell_state cell_state_confidence cell_state_evidence``.
+    ``cell_flags`` are joined by ";". Within T and NK ``cell_type`` is told, and T and NK are told
+    apart once more; ``cell_type_evidence`` is ``second_pass`` where that changed the compartment.
+
+    Raises
+    ------
+    ValueError
+        When ``lymphocytes`` are not the T and NK cells of ``compartments`` in the same order.
+    """
+    rows = np.flatnonzero(compartments["cell_type_coarse"].isin(LYMPHOCYTES))
+    _require_same(compartments.iloc[rows], lymphocytes)
+    table = compartments.copy()
+    table["cell_type_lineage"] = table["cell_type_coarse"]
+    found = _annotate_lymphocytes(
+        compartments.iloc[rows].reset_index(drop=True),
+        lymphocytes,
+        embedding,
+        ReceptorEvidence.of(lymphocytes.obs, receptors),
+        number_clones(lymphocytes.obs, clone_cells),
+        panel,
+        options,
     )
-    zero = np.zeros(counts.shape[0])
-    return pd.DataFrame(
-        {
-            name: scores.get(f"{name}|1", zero) - _AGAINST * scores.get(f"{name}|-1", zero)
-            for name in sorted({name for name, _ in sets})
-        },
-        index=range(counts.shape[0]),
-    )
+    for name in found:
+        column = (
+            table[name]
+            if name in table
+            else pd.Series(0.0 if name in _CONFIDENCES else "", table.index)
+        )
+        whole = column.to_numpy(dtype=object, copy=True)
+        whole[rows] = found[name].to_numpy(dtype=object)
+        table[name] = whole
+    kinds = {name: "float64" if name in _NUMBERS else "str" for name in table}
+    return table.astype(kinds)
 
 
-def _join_receptors(
-    cells: pd.DataFrame, receptors: pd.DataFrame, clone_cells: pd.DataFrame
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Kind of receptor, invariant receptor and clone number of each cell."""
-    key = pd.MultiIndex.from_frame(cells[_CELL].astype(str))
-    known = receptors.set_index(_CELL).reindex(key)
-    kind = known["chain_pairing"].map(_KIND_OF_PAIRING)
-    is_gd = known["receptor_subtype"] == "TRG+TRD"
-    kind = kind.mask(is_gd & (kind == "pair"), "gd").mask(is_gd & (kind == "chain"), "gd chain")
-    kind = kind.fillna("")
-    clone = clone_cells.set_index(_CELL)["clone_key"].reindex(key)
-    return (
-        kind.to_numpy(dtype=object),
-        known["invariant"].fillna("").to_numpy(dtype=object),
-        pd.factorize(clone)[0],
-    )
+def _require_same(compartments: pd.DataFrame, lymphocytes: AnnData) -> None:
+    names = compartments["library_id"] + "_" + compartments["cell_barcode"]
+    if list(names) != list(lymphocytes.obs_names):
+        msg = "the second pass is not over the T and NK cells of the first, in their order"
+        raise ValueError(msg)
+
+
+def _annotate_lymphocytes(
+    cells: pd.DataFrame,
+    lymphocytes: AnnData,
+    embedding: AnnData,
+    receptor: ReceptorEvidence,
+    clone: np.ndarray,
+    panel: pd.DataFrame,
+    options: AnnotateOptions,
+) -> pd.DataFrame:
+    kinds = list_kinds(panel)
+    smooth = average_neighbourhood(embedding.uns["neighbours"]["indices"], options.n_neighbors)
+    genes = MarkerEvidence.of(lymphocytes, panel, smooth)
+    coordinates = embedding.obsm["X_pca_harmony"]
+    cluster = embedding.obs["leiden"].astype(str).to_numpy(dtype=object)
+    first = cells["cell_type_coarse"].to_numpy(dtype=object)
+    found = call_lineages(genes, kinds, coordinates, receptor, clone, first, options)
+    lineage = found["lineage"].to_numpy(dtype=object)
+    states = call_states(lineage, cluster, genes, kinds, coordinates, options)
+    flags = call_flags(genes, panel)
+    cycling = flags.get("proliferating", np.zeros(len(cells), dtype=bool))
+    is_ilc = lineage == _ILC
+    table = pd.DataFrame({"t_nk_cluster": cluster})
+    table["cell_type_coarse"] = np.where(np.isin(lineage, (_NK, _ILC)), _NK, "T")
+    table["cell_type_lineage"] = np.where(is_ilc, _NK, lineage)
+    table["cell_type"] = _name(lineage, states["cell_state"].to_numpy(dtype=object), cycling)
+    table["cell_lineage_confidence"] = found["confidence"]
+    changed = (table["cell_type_coarse"] != cells["cell_type_coarse"]).to_numpy()
+    table["cell_type_evidence"] = cells["cell_type_evidence"].mask(changed, _SECOND_PASS)
+    table["cell_flags"] = _join(flags, len(cells))
+    return pd.concat([table, states], axis=1)
+
+
+def _join(flags: dict[str, np.ndarray], n_cells: int) -> np.ndarray:
+    joined = np.full(n_cells, "", dtype=object)
+    for name, is_so in flags.items():
+        joined[is_so] = [f"{text};{name}" if text else name for text in joined[is_so]]
+    return joined
+
+
+def _name(lineage: np.ndarray, state: np.ndarray, cycling: np.ndarray) -> np.ndarray:
+    """The finest label of the project's words, from lineage and state."""
+    label = np.array([_NAMES.get(name, name) for name in lineage], dtype=object)
+    is_nk, is_ilc = lineage == _NK, lineage == _ILC
+    label[is_nk] = [_NAMES_OF_STATES.get(name, "NK") for name in state[is_nk]]
+    label[cycling & is_nk] = "proliferating NK"
+    label[cycling & ~is_nk & ~is_ilc] = "proliferating T"
+    return label

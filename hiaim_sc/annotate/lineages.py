@@ -1,148 +1,167 @@
-"""Within T: CD4, CD8, Treg, gd, MAIT, iNKT. Within T and NK: proliferating, CD56bright, CD56dim."""
+"""Of which lineage each T, NK and innate lymphoid cell is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from hiaim_sc.annotate.markers import CD3
+from hiaim_sc.annotate.mixture import TEMPER, KindEvidence, fit_kinds, softmax
+
 if TYPE_CHECKING:
-    import scipy.sparse as sp
+    from collections.abc import Sequence
 
-# Votes over cell, clone and neighbourhood: fewer do not tell CD4 and CD8 apart.
-_MIN_POOLED = 0.5
-# Lead of one over the other, as share of both together: five to three.
-_MIN_LEAD = 0.25
-# CD4 messages are fewer than CD8 ones: more CD4 cells show none and have no vote.
-_CD4_WEIGHT = 1.5
-# The average neighbour counts as this many cells beside the cell's own clone.
-_NEAR = 5.0
-_MIN_DETECTED = 0.2
-_MIN_STATE_SCORE = 0.3
-_MIN_TREG_SCORE = 0.15
-_MIN_MAIT_SCORE = 0.25
-_GD_VARIABLE = ("TRDV1", "TRDV2", "TRGV9")
-_CYCLE = ("MKI67", "TOP2A")
+    from hiaim_sc.annotate.evidence import MarkerEvidence
+    from hiaim_sc.annotate.kinds import Kind
+    from hiaim_sc.annotate.markers import ReceptorEvidence
+    from hiaim_sc.config import AnnotateOptions
+
+_FORBIDDEN = -50.0
+_UNLIKELY = -3.0
+_LEAST_CHANCE = 1e-6
+_SHARED_BY_CLONE = ("CD4", "CD8", "Treg")  # what the cells of a clone are all alike in
+_OWN_GENE = {
+    "Treg": (("FOXP3",),),
+    "MAIT": (("SLC4A10",),),
+    "gd": (("TRDC",), ("TRDV1", "TRDV2", "TRGV9")),
+}
 
 
-@dataclass(frozen=True)
-class TcellEvidence:
-    """What is known of each cell, rows in the order of the cells.
+def call_lineages(
+    genes: MarkerEvidence,
+    kinds: Sequence[Kind],
+    coordinates: np.ndarray,
+    receptor: ReceptorEvidence,
+    clone: np.ndarray,
+    coarse: np.ndarray,
+    options: AnnotateOptions,
+) -> pd.DataFrame:
+    """Lineage of each cell of the second pass: CD4 CD8 Treg gd MAIT iNKT T NK ILC.
 
-    Attributes
-    ----------
-    counts
-        Counts of the genes of lineages, a column per symbol.
-    detected
-        Share of the neighbourhood in which each of these genes is detected.
-    scores
-        Smoothed scores of the panel's lineages and states.
-    clone
-        Clone number, -1 for none.
-    invariant
-        MAIT, iNKT or empty.
-    receptor
-        As in `compartments.Evidence`; ``gd`` for a gamma-delta receptor.
+    All kinds of the panel are weighed against each other (`fit_kinds`). The genes of lineage and
+    compartment speak for the lineage; those of its states only say which of its kinds a cell is of,
+    as CD4 and CD8 cells have the same programmes. A lineage has the sum over its kinds; a T cell of
+    which none has ``min_lineage_confidence`` is just T.
+
+    The receptor is above that. A full one makes a T cell, a gamma-delta one gd, an invariant one
+    MAIT or iNKT; with an alpha-beta receptor a cell is neither gd nor, if that is not invariant,
+    MAIT. A lineage that has a gene of its own needs it clearly on around the cell: FOXP3; SLC4A10;
+    TRDC with a gamma-delta V gene, as NK cells express TRDC alone. The cells of a clone are CD4 or
+    CD8 together.
+
+    Returns
+    -------
+    ``lineage confidence``.
     """
-
-    counts: pd.DataFrame
-    detected: pd.DataFrame
-    scores: pd.DataFrame
-    clone: np.ndarray
-    invariant: np.ndarray
-    receptor: np.ndarray
-
-
-def call_lineages(coarse: np.ndarray, evidence: TcellEvidence, smooth: sp.csr_matrix) -> np.ndarray:
-    """Lineage of each cell: the compartment, or within T one of CD4 CD8 Treg gd MAIT iNKT.
-
-    Every T cell has one vote, which its copies of CD8A and CD8B and of CD4 and CD40LG share, so
-    that neither depth nor the more abundant CD8 decides. Votes are pooled over the cell itself, its
-    clone and its T-cell neighbours, since CD4 is often not detected in a single cell; without a
-    lead of one over the other the lineage is just T. A clone is one lineage. MAIT and iNKT go by
-    the receptor. Gamma-delta needs CD3 (it is a T cell already), no alpha-beta receptor and a
-    gamma-delta V gene: TRDC alone is expressed by NK cells.
-    """
-    is_t = coarse == "T"
-    lineage = coarse.astype(object).copy()
-    copies8, copies4 = _copies(evidence, ("CD8A", "CD8B")), _copies(evidence, ("CD4", "CD40LG"))
-    one = np.maximum(copies8 + copies4, 1.0)
-    cd8 = _pool(is_t * copies8 / one, evidence.clone, is_t, smooth)
-    cd4 = _CD4_WEIGHT * _pool(is_t * copies4 / one, evidence.clone, is_t, smooth)
-    both = cd8 + cd4
-    known = is_t & (both >= _MIN_POOLED) & (np.abs(cd8 - cd4) >= _MIN_LEAD * both)
-    lineage[known] = np.where(cd8 > cd4, "CD8", "CD4")[known]
-    lineage = _one_per_clone(lineage, evidence.clone)
-    is_treg = (lineage == "CD4") & (_score(evidence.scores, "Treg") >= _MIN_TREG_SCORE)
-    lineage[is_treg & (_share(evidence, ("FOXP3",)) >= _MIN_DETECTED)] = "Treg"
-    no_receptor = is_t & np.isin(evidence.receptor, ("", "gd chain"))
-    mait = no_receptor & (_score(evidence.scores, "MAIT") >= _MIN_MAIT_SCORE)
-    lineage[mait & (_share(evidence, ("SLC4A10",)) >= _MIN_DETECTED)] = "MAIT"
-    has_gd_v = _share(evidence, _GD_VARIABLE) >= _MIN_DETECTED
-    has_constant = _share(evidence, ("TRDC",)) >= _MIN_DETECTED
-    lineage[no_receptor & has_gd_v & has_constant] = "gd"
-    lineage[is_t & (evidence.receptor == "gd")] = "gd"
+    if not kinds:  # a panel that tells neither T nor NK cells
+        return pd.DataFrame({"lineage": coarse, "confidence": np.zeros(len(coarse))})
+    of_kind = np.array([kind.lineage for kind in kinds], dtype=object)
+    evidence = KindEvidence(
+        _weigh_kinds(genes, kinds, of_kind, pooled=True),
+        _weigh_kinds(genes, kinds, of_kind, pooled=False),
+        _hear_receptors(kinds, receptor, genes)
+        + _keep_compartments(kinds, genes, coarse, receptor),
+    )
+    together = np.array([_group(kind) for kind in kinds])
+    weight = fit_kinds(evidence, coordinates, of_kind, together, clone)
+    names = sorted(set(of_kind))
+    chance = pd.DataFrame({name: weight[:, of_kind == name].sum(axis=1) for name in names})
+    chance = _agree_in_clones(chance, clone)
+    lineage = chance.columns.to_numpy(dtype=object)[chance.to_numpy().argmax(axis=1)]
+    confidence = chance.to_numpy().max(axis=1)
+    is_t = ~np.isin(lineage, ("NK", "ILC"))
+    lineage[is_t & (confidence < options.min_lineage_confidence)] = "T"
     for name in ("MAIT", "iNKT"):
-        lineage[is_t & (evidence.invariant == name)] = name
-    return lineage
+        lineage[is_t & (receptor.invariant == name)] = name
+    lineage[is_t & (receptor.kind == "gd")] = "gd"
+    return pd.DataFrame({"lineage": lineage, "confidence": confidence})
 
 
-def call_states(
-    coarse: np.ndarray, fine: np.ndarray, lineage: np.ndarray, evidence: TcellEvidence
+def _weigh_kinds(
+    genes: MarkerEvidence, kinds: Sequence[Kind], of_kind: np.ndarray, *, pooled: bool
 ) -> np.ndarray:
-    """The finest label: lineages of T, CD56bright or CD56dim NK, proliferating T or NK.
+    """(n_cells, kinds) evidence for the lineage, shared out among its kinds by their own genes."""
+    shared = genes.weigh([kind.shared for kind in kinds], pooled=pooled)
+    own = genes.weigh([kind.own for kind in kinds], pooled=pooled)
+    for lineage in set(of_kind):
+        of = of_kind == lineage
+        chance = softmax(TEMPER * own[:, of])
+        shared[:, of] += np.log(np.maximum(chance, _LEAST_CHANCE)) / TEMPER
+    return shared
 
-    Proliferating needs MKI67 or TOP2A, which only cycling cells have, beside the score: what else
-    the panel has for it (STMN1, PCNA) resting T and NK cells have too.
+
+def _group(kind: Kind) -> int:
+    names = _SHARED_BY_CLONE
+    return names.index(kind.lineage) if kind.lineage in names else -1
+
+
+def _hear_receptors(
+    kinds: Sequence[Kind], receptor: ReceptorEvidence, genes: MarkerEvidence
+) -> np.ndarray:
+    """(n_cells, kinds) 0, or strongly negative where receptor or genes forbid the kind."""
+    weight = np.zeros((len(genes), len(kinds)))
+    is_full = np.isin(receptor.kind, ("pair", "gd"))
+    has_gd = np.isin(receptor.kind, ("gd", "gd chain"))
+    is_mait = receptor.invariant == "MAIT"
+    lacks = {name: ~_has_own_gene(genes, name) for name in _OWN_GENE}
+    for number, kind in enumerate(kinds):
+        if kind.root != "T":
+            weight[is_full, number] = _FORBIDDEN
+        if kind.lineage in lacks:
+            weight[lacks[kind.lineage], number] = _UNLIKELY
+        if kind.lineage == "gd":
+            weight[np.isin(receptor.kind, ("pair", "chain")), number] = _FORBIDDEN
+            weight[has_gd, number] = 0.0
+        elif kind.lineage == "MAIT":
+            weight[(receptor.kind == "pair") & ~is_mait, number] = _FORBIDDEN
+            weight[is_mait, number] = 0.0
+    return weight
+
+
+def _keep_compartments(
+    kinds: Sequence[Kind], genes: MarkerEvidence, coarse: np.ndarray, receptor: ReceptorEvidence
+) -> np.ndarray:
+    """(n_cells, kinds) 0, or strongly negative where CD3 and receptor forbid another compartment.
+
+    What the first pass found T is NK only where CD3 was measured and is not on around the cell;
+    what it found NK is T only with a receptor or with CD3 in the cell itself.
     """
-    scores = evidence.scores
-    names = {"CD4": "CD4 T", "CD8": "CD8 T", "gd": "gd T"}
-    label = fine.astype(object).copy()
-    is_t, is_nk = coarse == "T", coarse == "NK"
-    label[is_t] = [names.get(name, name) for name in lineage[is_t]]
-    bright, dim = _score(scores, "NK CD56bright"), _score(scores, "NK CD56dim")
-    label[is_nk] = np.where(bright > dim, "NK CD56bright", "NK CD56dim")[is_nk]
-    has_cycle_gene = _share(evidence, _CYCLE) >= _MIN_DETECTED
-    cycling = has_cycle_gene & (_score(scores, "proliferating") >= _MIN_STATE_SCORE)
-    label[is_t & cycling] = "proliferating T"
-    label[is_nk & cycling] = "proliferating NK"
-    return label
+    has_cd3, around = genes.has_any(*CD3), genes.is_on(*CD3, clearly=False)
+    is_measured = genes.measures(*CD3)
+    may_be_nk = is_measured & (receptor.kind == "") & (~around | ~has_cd3)
+    stays_t = (coarse == "T") & ~may_be_nk
+    stays_nk = (coarse != "T") & (receptor.kind == "") & ~has_cd3
+    is_t = np.array([kind.root == "T" for kind in kinds])
+    weight = np.zeros((len(genes), len(kinds)))
+    weight[np.ix_(stays_t, ~is_t)] = _FORBIDDEN
+    weight[np.ix_(stays_nk, is_t)] = _FORBIDDEN
+    return weight
 
 
-def _score(scores: pd.DataFrame, name: str) -> np.ndarray:
-    """Scores of a cell type, 0 where the panel has none."""
-    return scores[name].to_numpy() if name in scores else np.zeros(len(scores))
+def _has_own_gene(genes: MarkerEvidence, lineage: str) -> np.ndarray:
+    found = [genes.is_on(*any_of, clearly=False) for any_of in _OWN_GENE[lineage]]
+    return np.asarray(np.logical_and.reduce(found))
 
 
-def _copies(evidence: TcellEvidence, symbols: tuple[str, ...]) -> np.ndarray:
-    present = [symbol for symbol in symbols if symbol in evidence.counts]
-    return evidence.counts[present].sum(axis=1).to_numpy(dtype=float)
+def _agree_in_clones(chance: pd.DataFrame, clone: np.ndarray) -> pd.DataFrame:
+    """Probabilities in which the cells of a clone, CD4 and Treg or CD8, are all on one side.
 
-
-def _pool(
-    votes: np.ndarray, clone: np.ndarray, is_t: np.ndarray, smooth: sp.csr_matrix
-) -> np.ndarray:
-    """Votes of the cell itself, the rest of its clone and, on average, its T-cell neighbours."""
-    near = smooth @ votes / np.maximum(smooth @ is_t.astype(float), 1e-9)
-    of_clone = pd.Series(votes).groupby(clone).transform("sum").to_numpy()
-    return votes + _NEAR * near + np.where(clone >= 0, of_clone - votes, 0.0)
-
-
-def _one_per_clone(lineage: np.ndarray, clone: np.ndarray) -> np.ndarray:
-    table = pd.DataFrame({"clone": clone, "lineage": lineage})
-    table = table[(clone >= 0) & np.isin(lineage, ("CD4", "CD8"))]
-    votes = table.groupby(["clone", "lineage"]).size().reset_index(name="n")
-    votes = votes.sort_values(["clone", "n", "lineage"], ascending=[True, False, True])
-    winner = votes.drop_duplicates("clone").set_index("clone")["lineage"]
-    decided = pd.Series(clone).map(winner).to_numpy(dtype=object)
-    follows = pd.notna(decided) & np.isin(lineage, ("CD4", "CD8", "T"))
-    return np.where(follows, decided, lineage).astype(object)
-
-
-def _share(evidence: TcellEvidence, symbols: tuple[str, ...]) -> np.ndarray:
-    found = [evidence.detected[s].to_numpy() for s in symbols if s in evidence.detected]
-    if not found:
-        return np.zeros(len(evidence.detected))
-    return np.maximum.reduce(found)
+    The side is that of the mean log odds over the clone's cells.
+    """
+    four = [name for name in ("CD4", "Treg") if name in chance]
+    if not four or "CD8" not in chance:
+        return chance
+    both = chance[[*four, "CD8"]].sum(axis=1)
+    of_four = chance[four].sum(axis=1)
+    odds = np.log(of_four + _LEAST_CHANCE) - np.log(chance["CD8"] + _LEAST_CHANCE)
+    by_clone = odds.groupby(clone)
+    is_shared = (clone >= 0) & (by_clone.transform("size") > 1).to_numpy()
+    share = 1 / (1 + np.exp(-by_clone.transform("mean")))
+    agreed = chance.copy()
+    for name in four:
+        within = chance[name] / np.maximum(of_four, _LEAST_CHANCE)
+        agreed[name] = chance[name].mask(is_shared, both * share * within)
+    agreed["CD8"] = chance["CD8"].mask(is_shared, both * (1 - share))
+    return agreed

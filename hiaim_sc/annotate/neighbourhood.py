@@ -1,4 +1,4 @@
-"""Averages over a cell and its nearest neighbours in the embedding."""
+"""A cell and its nearest neighbours in the embedding: averages, and cells that are alike."""
 
 from __future__ import annotations
 
@@ -25,3 +25,22 @@ def average_neighbourhood(indices: np.ndarray, n_neighbors: int) -> sp.csr_matri
     smooth = sp.csr_matrix((weights, members.ravel(), indptr), shape=(n_cells, n_cells))
     smooth.sum_duplicates()  # a neighbour that was not found is the cell itself once more
     return smooth
+
+
+def pool_alike(smooth: sp.csr_matrix, group: np.ndarray) -> sp.csr_matrix:
+    """The cell itself and those of its neighbours that are in the same group, weight 1 each.
+
+    Parameters
+    ----------
+    smooth
+        As `average_neighbourhood` returns it.
+    group
+        (n_cells,) text; a cell with an empty one stands alone.
+    """
+    n_cells = smooth.shape[0]
+    code = np.unique(group.astype(str), return_inverse=True)[1]
+    row = np.repeat(np.arange(n_cells), np.diff(smooth.indptr))
+    column = smooth.indices
+    keep = (row == column) | ((code[row] == code[column]) & (group[row] != ""))
+    ones = np.ones(int(keep.sum()), dtype=np.float32)
+    return sp.csr_matrix((ones, (row[keep], column[keep])), shape=smooth.shape)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-LEVELS = ("compartment", "lineage", "state")
+LEVELS = ("compartment", "lineage", "state", "flag")
 _COLUMNS = ["cell_type", "gene", "sign", "level", "parent", "source"]
 
 
@@ -31,7 +31,8 @@ def read_panel(path: Path | None) -> pd.DataFrame:
     Returns
     -------
     ``cell_type gene sign level parent source``: ``sign`` is 1 (speaks for) or -1 (against);
-    ``level`` is compartment, lineage (within T) or state (within T or NK).
+    ``level`` is compartment, lineage (within T), state (within the lineage that is its ``parent``)
+    or flag (beside the state: proliferating, stressed, activated).
 
     Raises
     ------

@@ -1,6 +1,7 @@
 """From cells to one number per patient, and from these to comparisons of arms."""
 
 from hiaim_sc.compare.agreement import measure_agreement
+from hiaim_sc.compare.annotation_quality import summarise_annotation
 from hiaim_sc.compare.arms import compare_arms, draw_blinded_arms
 from hiaim_sc.compare.cells import build_cells, label_specificity
 from hiaim_sc.compare.clone_phenotypes import describe_clones
@@ -43,6 +44,7 @@ __all__ = [
     "measure_endpoints",
     "measure_variants",
     "sum_pseudobulks",
+    "summarise_annotation",
     "summarise_libraries",
     "tabulate_power",
     "tabulate_repertoires",

@@ -36,6 +36,16 @@ _DESCRIBED = [
 ]
 _RECEPTOR = ["chain_pairing", "receptor_type", "receptor_subtype", "invariant"]
 _TYPES = ["leiden", "cell_type", "cell_type_lineage", "cell_type_coarse"]
+_HOW = [
+    "cell_type_score",
+    "cell_type_evidence",
+    "t_nk_cluster",
+    "cell_lineage_confidence",
+    "cell_state",
+    "cell_state_confidence",
+    "cell_state_evidence",
+    "cell_flags",
+]
 _NO_GEX, _NO_SAMPLE = "no_gex", "hashtag_unassigned"
 
 
@@ -76,13 +86,13 @@ def build_cells(
         chains[[*_CELL, *_RECEPTOR]], on=_CELL, how="outer", indicator="found_in"
     )
     cells = cells.merge(clone_cells[[*_CELL, "clone_key", "clone_source"]], on=_CELL, how="left")
-    cells = cells.merge(cell_types[[*_CELL, *_TYPES]], on=_CELL, how="left")
+    cells = cells.merge(cell_types[[*_CELL, *_TYPES, *_HOW]], on=_CELL, how="left")
     cells = place_cells(cells, layout[["library_id", *_SAMPLE]], cell_samples)
     cells = _judge_without_gex(cells, options)
     first = list(RELEASE_TABLES["cells"])
     rest = ["receptor_type", "receptor_subtype", "invariant", "clone_source", "leiden"]
     cells = cells.sort_values(_CELL, ignore_index=True)
-    return cells[[*first, *rest, "predicted_doublet", *_DESCRIBED]]
+    return cells[[*first, *rest, "predicted_doublet", *_DESCRIBED, *_HOW]]
 
 
 def _judge_without_gex(cells: pd.DataFrame, options: TcrOptions) -> pd.DataFrame:

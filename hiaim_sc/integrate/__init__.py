@@ -1,7 +1,7 @@
 """Features, embedding and clusters of the cohort, from statistics and selected columns only."""
 
 from hiaim_sc.integrate.batches import why_not_integrated
-from hiaim_sc.integrate.embed import draw_cells, embed
+from hiaim_sc.integrate.embed import draw_cells, embed, limit_components
 from hiaim_sc.integrate.features import (
     describe_features,
     reason_to_exclude,
@@ -17,6 +17,7 @@ __all__ = [
     "draw_cells",
     "embed",
     "gather_counts",
+    "limit_components",
     "reason_to_exclude",
     "select_features",
     "summarise_genes",

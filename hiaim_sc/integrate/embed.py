@@ -15,10 +15,11 @@ from hiaim_sc.integrate.pca import reduce_dimensions
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from hiaim_sc.config import IntegrateOptions
+    from hiaim_sc.config import EmbedOptions
     from hiaim_sc.storage import StoredCounts
 
 _MIN_CELLS = 10
+_CELLS_PER_COMPONENT = 10
 _CELLS_PER_HARMONY_CLUSTER = 30
 _MAX_HARMONY_CLUSTERS = 100
 
@@ -28,7 +29,7 @@ class IntegrationError(RuntimeError):
 
 
 def embed(
-    selected: AnnData | StoredCounts, options: IntegrateOptions, *, rng: np.random.Generator
+    selected: AnnData | StoredCounts, options: EmbedOptions, *, rng: np.random.Generator
 ) -> AnnData:
     """Coordinates and clusters of all cells; no arm, visit or patient is used.
 
@@ -77,6 +78,15 @@ def embed(
     return result
 
 
+def limit_components[O: EmbedOptions](options: O, n_cells: int) -> O:
+    """The options with one component for ten cells at most, but two.
+
+    With fewer cells a component is noise, and neighbours in it are those of noise.
+    """
+    n_pcs = min(options.n_pcs, max(n_cells // _CELLS_PER_COMPONENT, 2))
+    return options.model_copy(update={"n_pcs": n_pcs})
+
+
 def _load_native_libraries() -> None:
     """Bring in what has threads of its own: a limit binds only libraries loaded before it."""
     import faiss  # noqa: F401
@@ -84,7 +94,7 @@ def _load_native_libraries() -> None:
     import igraph  # noqa: F401
 
 
-def _place_at_origin(result: AnnData, options: IntegrateOptions) -> None:
+def _place_at_origin(result: AnnData, options: EmbedOptions) -> None:
     for name in ("X_pca", "X_pca_harmony"):
         result.obsm[name] = np.zeros((result.n_obs, 2), dtype=np.float32)
     found = find_neighbours(result.obsm["X_pca_harmony"], options.n_neighbors)
@@ -93,7 +103,7 @@ def _place_at_origin(result: AnnData, options: IntegrateOptions) -> None:
 
 
 def correct_batches(
-    coordinates: np.ndarray, batch: pd.Series, options: IntegrateOptions, seed: int
+    coordinates: np.ndarray, batch: pd.Series, options: EmbedOptions, seed: int
 ) -> np.ndarray:
     """Coordinates with the batches' differences taken out, (n_cells, n_pcs) float32.
 
@@ -128,7 +138,7 @@ def correct_batches(
     return np.ascontiguousarray(found, dtype=np.float32)
 
 
-def _cluster(result: AnnData, options: IntegrateOptions, seed: int) -> None:
+def _cluster(result: AnnData, options: EmbedOptions, seed: int) -> None:
     coordinates = result.obsm["X_pca_harmony"]
     found = find_neighbours(coordinates, options.n_neighbors)
     result.uns["neighbours"] = vars(found).copy()

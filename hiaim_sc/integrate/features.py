@@ -13,7 +13,7 @@ from hiaim_sc.names.genes import gene_set
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hiaim_sc.config import IntegrateOptions
+    from hiaim_sc.config import EmbedOptions
 
 # V, D, J and C genes of T- and B-cell receptors with their pseudogenes, no others: TRAF1, TRADD,
 # TRDN, IGF1, IGHMBP2 stay. IGLL5 is read from a rearranged light chain.
@@ -29,9 +29,7 @@ _SETS = ("haemoglobin", "dissociation")
 _MORE_SEX = {"RPS4Y2", "PRKY", "TTTY14", "TTTY15", "SRY"}  # too few or shared with X to tell sex by
 
 
-def select_features(
-    gene_stats: Mapping[str, pd.DataFrame], options: IntegrateOptions
-) -> pd.DataFrame:
+def select_features(gene_stats: Mapping[str, pd.DataFrame], options: EmbedOptions) -> pd.DataFrame:
     """Highly variable genes from the statistics of all libraries.
 
     Genes are ranked within each library by ``variance_norm``; the rank over libraries is the

@@ -30,6 +30,7 @@ COARSE_OF_CELL_TYPE: Final = {
     "NK CD56bright": "NK",
     "NK CD56dim": "NK",
     "proliferating NK": "NK",
+    "ILC": "NK",
     "NK": "NK",
     "B": "B",
     "plasma": "plasma",

@@ -83,6 +83,20 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
         "cluster_composition": (
             "leiden level n_cells n_groups largest share share_of_all is_dominated"
         ),
+        "annotation_qc": (
+            "sample_id patient_id tissue visit session_phase n_cells frac_ambiguous "
+            "frac_unassigned frac_t_without_lineage frac_state_unassigned frac_overridden "
+            "mean_score"
+        ),
+        "cluster_labels": (
+            "pass clustering cluster n_cells cell_type cell_type_lineage cell_type_coarse "
+            "cell_state vote frac_ambiguous frac_unassigned evidence"
+        ),
+        "cluster_markers": "pass cluster gene frac_detected mean_per_10k",
+        "cell_type_overrides": (
+            "library_id cell_barcode clustering cluster label cell_state author reason n_cells "
+            "status"
+        ),
         "flow_of_samples": "level step arm_blind_group n_in n_out n_lost reason",
         "endpoints": (
             "patient_id sample_id tissue visit session_phase endpoint value value_analysed "

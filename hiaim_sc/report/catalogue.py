@@ -33,6 +33,22 @@ FIGURES: Final = {
         "cells",
         "The same cells by batch. Batches should mix within a cell type.",
     ),
+    "cluster_evidence_all": (
+        "cells",
+        "Why each cluster is called what it is: the panel's genes for the labels. A dot is as "
+        "large as the share of the cluster's cells in which the gene was detected, and as dark as "
+        "its mean beside the cluster that has most of it. In brackets: the cluster's number, its "
+        "cells, and how many of them have the label by themselves.",
+    ),
+    "cluster_evidence_t_nk": (
+        "cells",
+        "The same for the clusters of T and NK cells among themselves, by state.",
+    ),
+    "open_labels": (
+        "cells",
+        "What the annotation leaves open, a dot per sample and the median as a line. Samples that "
+        "lie apart from the others of their tissue deserve a look; this figure knows no arm.",
+    ),
     "composition": (
         "cells",
         "What each sample is made of, patient by patient. Numbers: cells that passed quality "

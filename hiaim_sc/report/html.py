@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from hiaim_sc.report import arm_views, clone_views, screens, sentences, views
+from hiaim_sc.report import annotation_views, arm_views, clone_views, screens, sentences, views
 from hiaim_sc.report.canvas import render_svg
 from hiaim_sc.report.catalogue import FIGURES, SECTIONS, find_figure
 from hiaim_sc.report.expression import describe_expression, view_expression
@@ -197,6 +197,10 @@ def _place_views(release: ReportData) -> dict[str, list[views.View]]:
         "cells": [
             views.view_cell_types(tables["cells"]),
             view_dominated(tables["cluster_composition"]),
+            annotation_views.view_states(tables["cells"]),
+            annotation_views.view_clusters(tables["cluster_labels"]),
+            annotation_views.view_open_labels(tables["annotation_qc"]),
+            annotation_views.view_overrides(tables["cell_type_overrides"]),
         ],
         "clones": [
             clone_views.view_repertoires(tables["repertoires"]),

@@ -56,6 +56,7 @@ CELL_TYPE_COLOURS: Final = {
     "NK CD56dim": "#f0b429",
     "proliferating NK": "#7a5200",
     "NK": "#ffdf80",
+    "ILC": "#c8a951",
     "B": "#009e73",
     "plasma": "#84d0b0",
     "monocyte": "#d55e00",

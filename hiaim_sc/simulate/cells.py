@@ -9,6 +9,7 @@ import numpy as np
 
 from hiaim_sc.simulate.composition import draw_composition
 from hiaim_sc.simulate.expression import CellDraw
+from hiaim_sc.simulate.fine_states import draw_fine_states, draw_overlap
 from hiaim_sc.simulate.seeds import generator
 
 if TYPE_CHECKING:
@@ -104,15 +105,23 @@ def draw_cells(
     frequency = repertoire.frequency[specimen.tissue, specimen.visit]
     clone = _draw_clones(lineage, repertoire.lineage, frequency, rng)
     is_experienced = repertoire.is_experienced[clone] & (clone != NO_CLONE)
-    state = _draw_states(cell_type, lineage, is_experienced, specimen.tissue, rng)
+    if settings.fine_states:
+        state = draw_fine_states(
+            _find_sources(cell_type, lineage), is_experienced, specimen.tissue, states, rng
+        )
+    else:
+        state = _draw_states(cell_type, lineage, is_experienced, specimen.tissue, rng)
     code = states.index.get_indexer(state)
     is_dying = rng.random(n_cells) < settings.dying_share
     size = settings.counts_per_cell * np.exp(
         rng.normal(0, settings.library_spread) + rng.normal(0, settings.counts_spread, n_cells)
     )
     has_alpha, has_beta = _capture(settings, size * ~is_dying + size * is_dying * _DYING_SIZE, rng)
+    other, toward = draw_overlap(
+        settings, states, code, generator(settings.seed, "overlap", *specimen.key)
+    )
     return Cells(
-        cell_type=cell_type,
+        cell_type=states["cell_type"].to_numpy(dtype=str)[code],
         lineage=lineage,
         clone=clone,
         draw=CellDraw(
@@ -121,6 +130,8 @@ def draw_cells(
             * states["rna_content"].to_numpy()[code]
             * np.where(is_dying, _DYING_SIZE, 1.0),
             mt_share=_draw_mt_share(is_dying, _MT_MEAN[specimen.tissue], rng),
+            other=other,
+            toward=toward,
         ),
         is_dying=is_dying,
         has_alpha=has_alpha & (clone != NO_CLONE),
@@ -151,6 +162,14 @@ def _draw_clones(
     return clone
 
 
+def _find_sources(cell_type: np.ndarray, lineage: np.ndarray) -> np.ndarray:
+    """What a cell's state is drawn by: its type, for proliferating T cells also the lineage."""
+    source = cell_type.astype(object)
+    proliferating = cell_type == _PROLIFERATING
+    source[proliferating] = np.strings.add(lineage[proliferating], " proliferating")
+    return source
+
+
 def _draw_states(
     cell_type: np.ndarray,
     lineage: np.ndarray,
@@ -158,9 +177,7 @@ def _draw_states(
     tissue: str,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    state = cell_type.astype(object)
-    proliferating = cell_type == _PROLIFERATING
-    state[proliferating] = np.strings.add(lineage[proliferating], " proliferating")
+    state = _find_sources(cell_type, lineage)
     for (of_type, of_tissue), by_experience in _STATES.items():
         for experience, chances in enumerate(by_experience):
             here = (cell_type == of_type) & (is_experienced == bool(experience))

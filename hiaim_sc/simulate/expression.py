@@ -34,11 +34,24 @@ class CellDraw:
         Expected counts.
     mt_share
         Expected share of mitochondrial counts.
+    other, toward
+        Row of another state, and how far the cell is on the way to it, from 0; None where no cell
+        is.
     """
 
     state: np.ndarray
     size: np.ndarray
     mt_share: np.ndarray
+    other: np.ndarray | None = None
+    toward: np.ndarray | None = None
+
+    def profiles_of(self, part: slice, profiles: np.ndarray) -> np.ndarray:
+        """(cells, genes) what these cells express, given what states do."""
+        own = profiles[self.state[part]]
+        if self.other is None or self.toward is None:
+            return own
+        toward = self.toward[part, None]
+        return own * (1 - toward) + profiles[self.other[part]] * toward
 
 
 def library_profiles(
@@ -104,7 +117,7 @@ def draw_counts(
     for start in range(0, len(cells.state), step):
         part = slice(start, start + step)
         size, mt = cells.size[part, None], cells.mt_share[part, None]
-        mean = profiles[cells.state[part]]
+        mean = cells.profiles_of(part, profiles)
         mean *= (1 - ambient_share) * size * (1 - mt)
         mean += (1 - ambient_share) * size * mt * mitochondrial
         mean *= rng.standard_gamma(1 / dispersion, size=mean.shape)

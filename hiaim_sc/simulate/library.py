@@ -34,7 +34,7 @@ _BARCODE_LENGTH = 16
 _V_GENE_COUNTS = 1.0  # mean counts of a chain's V gene in a cell of 3,000
 CELL_COLUMNS = (
     *("library_id", "cell_barcode", "cell_type", "cell_type_coarse", "is_doublet", "clone_key"),
-    *("antigen", "lineage", "is_dying", "receptor", "other_cell_type"),
+    *("antigen", "lineage", "is_dying", "receptor", "other_cell_type", "cell_state", "flags"),
 )
 
 
@@ -59,7 +59,8 @@ class SimulatedLibrary:
     cells
         The truth, a row per droplet, `CELL_COLUMNS`. `lineage` is the clone's and `receptor` the
         chains caught. A doublet has the type of its larger cell and no clone, antigen, lineage or
-        receptor; `other_cell_type` is the smaller cell's.
+        receptor; `other_cell_type` is the smaller cell's. `cell_state` and `flags` are empty
+        without `fine_states`.
     ambient_share
         Share of ambient RNA in the counts.
     hashtag_counts, hashtags
@@ -119,6 +120,9 @@ def build_library(
     antigen = np.where(cells.clone == NO_CLONE, "", repertoire.antigen[cells.clone])
     tags = draw_antigen_counts(settings, antigen_panel(settings), antigen, rng)
     truth = _describe_cells(cells, repertoire, antigen, np.asarray(counts.sum(axis=1)).ravel())
+    for name in ("cell_state", "flags"):
+        known = transcriptome.states.get(name)
+        truth[name] = "" if known is None else known.to_numpy(dtype=str)[cells.draw.state]
     truth.insert(0, "cell_barcode", barcodes[droplet])
     truth.insert(0, "library_id", library.library_id)
     return SimulatedLibrary(

@@ -16,9 +16,10 @@ def reference_table(name: str) -> pd.DataFrame:
     ----------
     name
         `markers` (group, gene, counts of it in a cell of 3,000), `states` (state, cell type, RNA
-        content, groups), `groups` (number and log2 fold of the genes without a name that a group
-        raises or lowers), `composition` (share of cell types by tissue), `segments` (V and J
-        genes), `antigens`, `alleles`.
+        content, groups), `fine_states` (the same, with the name and the flags of the state, the
+        cells it comes from and how frequent it is among them), `groups` (number and log2 fold of
+        the genes without a name that a group raises or lowers), `composition` (share of cell types
+        by tissue), `segments` (V and J genes), `antigens`, `alleles`.
     """
     with (
         files("hiaim_sc.simulate").joinpath("tables", f"{name}.tsv").open(encoding="utf-8") as file

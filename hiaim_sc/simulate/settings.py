@@ -98,6 +98,18 @@ class SimulationSettings(Model):
         0.008, ge=0, le=0.1, description="Doublets, as a share of cells, per 1,000 cells."
     )
 
+    fine_states: bool = Field(
+        default=False,
+        description="Draw the many states of T, NK and innate lymphoid cells, not broad ones.",
+    )
+    marker_loss: Fraction = Field(
+        0.1, description="Markers that a fine state is said to have and does not express."
+    )
+    marker_spread: float = Field(0.3, ge=0, description="Log-SD of the others around the table.")
+    state_overlap: Fraction = Field(
+        0.0, description="T, NK and innate lymphoid cells on the way to another state."
+    )
+
     n_clone_ranks: int = Field(20_000, ge=1000, description="CD8 and CD4 clones of a patient.")
     clone_exponent: float = Field(0.9, ge=0, description="Mean power-law exponent of CD8 clones.")
     clone_exponent_cd4: float = Field(0.6, ge=0, description="The same of CD4 clones.")

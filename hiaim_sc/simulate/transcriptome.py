@@ -24,6 +24,10 @@ _GENES_OF_STATE = 40  # further genes that tell one state from its relatives
 _FOLD_OF_STATE = 0.8  # their log2 fold
 _SHARE_RAISED = 0.75
 _FOLD_SPREAD = 0.35
+_MAX_STATES_OF_GROUP = 8  # a group that more of the fine states have is no state's own
+_LEFT_OF_LOST = 0.02
+_IDENTITY = ("gamma_delta", "ilc", "mait", "nk_core", "treg_core")  # what the cells are named by
+_OUTSIDE_STATES = ("female", "male", "mitochondrial")
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Transcriptome:
     genes
         `gene_id`, `symbol`; a row per gene, named genes first.
     states
-        Index `state`; `cell_type`, `rna_content` (1: a resting T cell), `groups`.
+        Index `state`; `cell_type`, `rna_content` (1: a resting T cell), `groups`, and of the fine
+        states `cell_state flags source` and how frequent each is among cells of its source.
     levels
         (states, genes) mean counts in a cell of 3,000, before sex, batch and patient; 0 for
         mitochondrial genes and V genes, which cells get by other ways.
@@ -65,14 +70,20 @@ def build_transcriptome(settings: SimulationSettings) -> Transcriptome:
     A marker has the highest of the levels that the packaged table gives to the state's groups,
     and leaks a little elsewhere. Of the genes without a name, whose means are log-normal, each
     group of related states, and each state, raises or lowers a random set.
+
+    With `fine_states`, a marker of a fine state is off with probability `marker_loss`, and all its
+    markers are higher or lower than the table has them by `marker_spread`: what a state expresses
+    is then not what a panel says of it.
     """
     rng = generator(settings.seed, "transcriptome")
-    markers = reference_table("markers")
-    states = reference_table("states").set_index("state")
+    states = choose_states(fine=settings.fine_states)
+    markers = _choose_markers(states)
     symbols = _named_symbols(markers)
     n_neutral = settings.n_genes - len(symbols)
     levels = np.zeros((len(states), settings.n_genes))
     levels[:, : len(symbols)] = _marker_levels(symbols, markers, states, rng)
+    if settings.fine_states:
+        levels[:, : len(symbols)] *= _marker_noise(settings, symbols, markers, states)
     neutral = _neutral_levels(n_neutral, states, rng)
     left = COUNTS_OF_LEVELS - levels.sum(axis=1, keepdims=True)
     levels[:, len(symbols) :] = neutral / neutral.sum(axis=1, keepdims=True) * left
@@ -89,6 +100,25 @@ def build_transcriptome(settings: SimulationSettings) -> Transcriptome:
         of_sex={"F": level_of("female"), "M": level_of("male")},
         is_stress=level_of("stress") > 0,
     )
+
+
+def choose_states(*, fine: bool) -> pd.DataFrame:
+    """The states of cells: broad ones, or those of `fine_states` in place of T and NK cells."""
+    broad = reference_table("states").set_index("state")
+    if not fine:
+        return broad
+    own = reference_table("fine_states").set_index("state")
+    others = broad[~broad["cell_type"].isin(own["cell_type"])]
+    table = pd.concat([own, others])
+    texts = ["cell_state", "flags", "source"]
+    return table.fillna(dict.fromkeys(texts, "")).fillna(0.0)
+
+
+def _choose_markers(states: pd.DataFrame) -> pd.DataFrame:
+    """Markers of the groups that any state has."""
+    markers = reference_table("markers")
+    groups = {group for of_state in states["groups"].str.split() for group in of_state}
+    return markers[markers["group"].isin({*groups, *_OUTSIDE_STATES})]
 
 
 def _named_symbols(markers: pd.DataFrame) -> list[str]:
@@ -116,7 +146,7 @@ def _group_levels(
 def _marker_levels(
     symbols: list[str], markers: pd.DataFrame, states: pd.DataFrame, rng: np.random.Generator
 ) -> np.ndarray:
-    own = markers[~markers["group"].isin(["female", "male", "mitochondrial"])]
+    own = markers[~markers["group"].isin(_OUTSIDE_STATES)]
     by_group = own.pivot_table(index="group", columns="gene", values="umi", fill_value=0.0)
     levels = np.zeros((len(states), len(symbols)))
     columns = np.searchsorted(symbols, by_group.columns.to_numpy(dtype=str))
@@ -127,11 +157,35 @@ def _marker_levels(
     return levels
 
 
+def _marker_noise(
+    settings: SimulationSettings, symbols: list[str], markers: pd.DataFrame, states: pd.DataFrame
+) -> np.ndarray:
+    """(states, symbols) what multiplies each level: log-normal, or the leak alone where lost.
+
+    Only markers of states can be lost, not what many states have or what cells are named by: CD3 is
+    in every T cell, FOXP3 in every Treg.
+    """
+    rng = generator(settings.seed, "marker noise")
+    shape = len(states), len(symbols)
+    noise = rng.lognormal(0, settings.marker_spread, shape)
+    is_lost = rng.random(shape) < settings.marker_loss
+    of_fine = set(reference_table("fine_states")["state"])
+    count = states.loc[states.index.isin(of_fine), "groups"].str.split().explode().value_counts()
+    kept = [*count.index[count > _MAX_STATES_OF_GROUP], *_IDENTITY, *_OUTSIDE_STATES]
+    shared = set(markers.loc[markers["group"].isin(kept), "gene"])
+    is_lost &= ~np.isin(symbols, sorted(shared)) & states.index.isin(of_fine)[:, None]
+    noise[:, np.isin(symbols, sorted(shared))] **= 0.5
+    noise[~states.index.isin(of_fine)] = 1.0
+    return np.where(is_lost, _LEFT_OF_LOST, noise)
+
+
 def _neutral_levels(n_genes: int, states: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
     base = rng.normal(0, _BASE_SPREAD, n_genes)
+    used = {group for of_state in states["groups"].str.split() for group in of_state}
     folds = {
         row.group: _draw_folds(n_genes, row.n_genes, row.log2_fold, rng)
         for row in reference_table("groups").itertuples()
+        if row.group in used
     }
     log_levels = [
         base

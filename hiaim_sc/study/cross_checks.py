@@ -13,6 +13,7 @@ from hiaim_sc.study.tables import (
     ANTIGENS,
     BULK_SAMPLES,
     BULK_SCREENS,
+    CELL_TYPE_OVERRIDES,
     HASHTAGS,
     LIBRARIES,
     MEASUREMENTS,
@@ -47,6 +48,7 @@ _REFERENCES = (
     Reference(MEASUREMENTS, "patient_id", PARTICIPANTS, "patient_id"),
     Reference(BULK_SAMPLES, "screen_id", BULK_SCREENS, "screen_id"),
     Reference(BULK_SAMPLES, "sample_id", SAMPLES, "sample_id"),
+    Reference(CELL_TYPE_OVERRIDES, "library_id", LIBRARIES, "library_id"),
 )
 
 
@@ -66,6 +68,7 @@ def cross_check(tables: Mapping[str, pd.DataFrame], design: Design | None) -> li
     faults += _check_bulk(tables)
     faults += _check_peptides(tables)
     faults += _check_units(tables)
+    faults += _check_overrides(tables)
     if design is not None:
         faults += _check_sealed(tables, design) + _check_batches(tables, design)
     return faults
@@ -182,6 +185,27 @@ def _check_units(tables: Mapping[str, pd.DataFrame]) -> list[Fault]:
             f"{first.loc[line]}, the unit of the first row of this assay and analyte",
         )
         for line, unit in rows["unit"].items()
+    ]
+
+
+def _check_overrides(tables: Mapping[str, pd.DataFrame]) -> list[Fault]:
+    """An override is of a cell or of a cluster, named in full; of nothing else and not of both."""
+    table = tables.get(CELL_TYPE_OVERRIDES)
+    if table is None:
+        return []
+    places = ["library_id", "cell_barcode", "clustering", "cluster"]
+    filled = table[places] != ""
+    is_cell = filled["library_id"] & filled["cell_barcode"]
+    is_cluster = filled["clustering"] & filled["cluster"]
+    n_filled = filled.sum(axis=1)
+    rows = table[~((is_cell ^ is_cluster) & (n_filled == 2))]
+    allowed = (
+        "library_id and cell_barcode for a cell, or clustering and cluster (as in the release's"
+        " cluster_labels) for a cluster"
+    )
+    return [
+        Fault(CELL_TYPE_OVERRIDES, int(line), "", " ".join(filter(None, values)), allowed)
+        for line, *values in rows[places].itertuples()
     ]
 
 

@@ -40,7 +40,7 @@ class Study:
         ``study.yaml``.
     participants, samples, libraries
         Without rows where the study has no such table.
-    hashtags, antigens, measurements, bulk_screens, bulk_samples
+    hashtags, antigens, measurements, bulk_screens, bulk_samples, cell_type_overrides
         None where the study has no such table.
     held
         library_id: why it is kept out of the analysis.
@@ -62,6 +62,7 @@ class Study:
     measurements: pd.DataFrame | None = None
     bulk_screens: pd.DataFrame | None = None
     bulk_samples: pd.DataFrame | None = None
+    cell_type_overrides: pd.DataFrame | None = None
     held: Mapping[str, str] = field(default_factory=dict)
     let_in: Mapping[str, LetIn] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()

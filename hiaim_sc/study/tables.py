@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hiaim_sc.names import LIBRARY_STATES, SAMPLE_STATUSES, SESSION_PHASES
+from hiaim_sc.names import COARSE_OF_CELL_TYPE, LIBRARY_STATES, SAMPLE_STATUSES, SESSION_PHASES
 from hiaim_sc.study.rules import (
     Column,
     date,
@@ -29,6 +29,7 @@ ANTIGENS = "antigens.tsv"
 MEASUREMENTS = "measurements.tsv"
 BULK_SCREENS = "bulk_screens.tsv"
 BULK_SAMPLES = "bulk_samples.tsv"
+CELL_TYPE_OVERRIDES = "cell_type_overrides.tsv"
 ALLOCATION = "allocation.tsv"
 FILE_COLUMNS = ("gex", "gex_raw", "vdj", "dna_barcodes")
 SCREEN_FILE_COLUMNS = ("fastq", "fastq2", "sample_tags", "tags_a", "tags_b")
@@ -134,6 +135,17 @@ def table_schemas(design: Design | None) -> dict[str, TableSchema]:
             key=("patient_id", "visit", "assay", "analyte", "session_phase", "minutes_from_bout"),
         ),
         *_bulk_tables(),
+        TableSchema(
+            CELL_TYPE_OVERRIDES,
+            {
+                **dict.fromkeys(("library_id", "cell_barcode", "clustering", "cluster"), text()),
+                "label": one_of(COARSE_OF_CELL_TYPE, required=True),
+                "cell_state": text(),
+                "author": text(required=True),
+                "reason": text(required=True),
+            },
+            key=("library_id", "cell_barcode", "clustering", "cluster"),
+        ),
     )
     return {schema.name: schema for schema in schemas}
 

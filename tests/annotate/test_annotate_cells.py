@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from hiaim_sc.annotate import annotate_cells, read_panel
+from hiaim_sc.annotate import LYMPHOCYTES, annotate_cells, annotate_compartments, read_panel
 from hiaim_sc.config import AnnotateOptions
 
 # kind of cell: genes it expresses strongly
@@ -75,15 +75,12 @@ def build(kinds, *, receptors=(), genes=None, seed=1, panel=None, low=0.02):
         {"library_id": "L1", "cell_barcode": [f"C{i:04d}" for i in range(len(kinds))]}
     ).astype(object)
     obs.index = obs["library_id"] + "_" + obs["cell_barcode"]
-    obs["batch"], obs["total_counts"] = "run1", counts.sum(axis=1)
+    obs["batch"], obs["total_counts"] = "run1", 3000
     var = pd.DataFrame({"symbol": np.array(names, dtype=object)}, index=names)
     selected = anndata.AnnData(X=sp.csr_matrix(counts), obs=obs, var=var)
-    embedding = anndata.AnnData(X=None, obs=obs[["library_id", "cell_barcode"]].copy())
     order = {kind: i for i, kind in enumerate(KINDS)}
     place = np.array([order[kind] for kind in kinds], dtype=float)
     points = np.column_stack([place * 50, rng.normal(size=len(kinds))])
-    embedding.uns["neighbours"] = {"indices": nearest(points, 5)}
-    embedding.obs["leiden"] = [str(order[kind]) for kind in kinds]
     chains = pd.DataFrame(
         [("L1", f"C{i:04d}", pairing, subtype, name) for i, pairing, subtype, name in receptors],
         columns=RECEPTOR,
@@ -91,10 +88,20 @@ def build(kinds, *, receptors=(), genes=None, seed=1, panel=None, low=0.02):
     clone_cells = pd.DataFrame(
         {"library_id": "L1", "cell_barcode": chains["cell_barcode"], "clone_key": "one clone"}
     )
-    found = annotate_cells(
-        selected, embedding, chains, clone_cells, panel, AnnotateOptions(n_neighbors=5)
-    )
+    options = AnnotateOptions(n_neighbors=5)
+    first = annotate_compartments(selected, embed(obs, points, place), chains, panel, options)
+    rows = np.flatnonzero(first["cell_type_coarse"].isin(LYMPHOCYTES))
+    second = embed(obs.iloc[rows], points[rows], place[rows])
+    found = annotate_cells(first, selected[rows], second, chains, clone_cells, panel, options)
     return found.assign(kind=list(kinds))
+
+
+def embed(obs, points, place):
+    embedding = anndata.AnnData(X=None, obs=obs[["library_id", "cell_barcode"]].copy())
+    embedding.uns["neighbours"] = {"indices": nearest(points, 5)}
+    embedding.obsm["X_pca_harmony"] = points.astype(np.float32)
+    embedding.obs["leiden"] = [str(int(number)) for number in place]
+    return embedding
 
 
 def test_every_kind_is_recognised():

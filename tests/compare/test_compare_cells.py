@@ -5,7 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from hiaim_sc.compare import build_cells, label_specificity, summarise_libraries
+from hiaim_sc.compare import (
+    build_cells,
+    label_specificity,
+    summarise_annotation,
+    summarise_libraries,
+)
 from hiaim_sc.config import TcrOptions
 from hiaim_sc.names import CONTIG_REASONS, RELEASE_TABLES
 
@@ -82,6 +87,14 @@ def cell_types() -> pd.DataFrame:
             "cell_type": ["CD8 T"],
             "cell_type_lineage": ["CD8"],
             "cell_type_coarse": ["T"],
+            "cell_type_score": [0.6],
+            "cell_type_evidence": ["receptor;markers"],
+            "t_nk_cluster": ["2"],
+            "cell_lineage_confidence": [0.99],
+            "cell_state": ["CD8 Tem"],
+            "cell_state_confidence": [0.9],
+            "cell_state_evidence": ["markers"],
+            "cell_flags": [""],
         }
     )
 
@@ -267,3 +280,30 @@ def test_what_is_odd_about_a_library_is_a_warning(cell_qc):
 def test_a_quarantined_library_keeps_its_reason(cell_qc):
     row = summarise(None, {}, state="quarantined")
     assert (row["verdict"], row["reason"]) == ("quarantined", "wrong genome")
+
+
+def test_what_the_annotation_leaves_open_is_counted_by_sample():
+    coarse = ["T", "T", "NK", "ambiguous", "unassigned", "B", "B", "B", "T"]
+    cells = pd.DataFrame(
+        {
+            "sample_id": ["S1"] * 8 + ["S2"],
+            "patient_id": "P1", "tissue": "blood", "visit": "week6", "session_phase": "rest",
+            "qc_pass": [True] * 7 + [False, True],
+            "cell_type_coarse": coarse,
+            "cell_type_lineage": ["T", "CD8", "NK", *coarse[3:8], "CD4"],
+            "cell_state": ["unassigned", "CD8 Tem", "unassigned", "", "", "", "", "", "CD4 naive"],
+            "cell_type_evidence": ["markers"] * 6 + ["override", "markers", "markers"],
+            "cell_type_score": 0.5,
+        }
+    )  # fmt: skip
+    table = summarise_annotation(cells[::-1]).set_index("sample_id")
+    assert list(table.reset_index()) == list(RELEASE_TABLES["annotation_qc"])
+    first = table.loc["S1"]
+    assert first["n_cells"] == 7
+    assert first["frac_ambiguous"] == first["frac_unassigned"] == pytest.approx(1 / 7)
+    assert first["frac_overridden"] == pytest.approx(1 / 7)
+    assert first["frac_t_without_lineage"] == pytest.approx(1 / 2)
+    assert first["frac_state_unassigned"] == pytest.approx(2 / 3)
+    assert table.loc["S2", "frac_state_unassigned"] == 0.0
+    # a cell known by its receptor alone has no expression that could be annotated
+    assert summarise_annotation(cells.assign(cell_type_evidence=None)).empty

@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from hiaim_sc.config import IntegrateOptions
-from hiaim_sc.integrate import draw_cells, embed, gather_counts
+from hiaim_sc.integrate import draw_cells, embed, gather_counts, limit_components
 from hiaim_sc.integrate.embed import IntegrationError
 from hiaim_sc.integrate.neighbours import find_neighbours
 from hiaim_sc.integrate.pca import reduce_dimensions
@@ -152,3 +152,9 @@ def test_the_picture_is_the_same_twice():
     assert first.shape == (80, 2)
     assert first.tobytes() == second.tobytes()
     assert np.ptp(first) > 1
+
+
+@pytest.mark.parametrize(("n_cells", "n_pcs"), [(0, 2), (45, 4), (299, 29), (5000, 30)])
+def test_few_cells_have_few_components(n_cells, n_pcs):
+    options = limit_components(IntegrateOptions(umap=False), n_cells)
+    assert options == IntegrateOptions(umap=False, n_pcs=n_pcs)

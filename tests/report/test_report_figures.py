@@ -44,7 +44,7 @@ def test_every_figure_of_a_release_is_drawn(drawn):
         "sample_flow", "library_qc", "identity", "composition", "clone_tracking", "antigens",
         "clone_states", "reactive_clones", "umi_separation", "umap_antigen",
         "forest", "paired_lines", "umap_cell_type", "umap_tissue", "umap_batch", "rank_abundance",
-        "rarefaction",
+        "rarefaction", "cluster_evidence_all", "cluster_evidence_t_nk", "open_labels",
         "forest_blood_composition", "forest_tumour_composition", "forest_blood_clonal",
         "forest_tumour_clonal", "forest_other", "sensitivity_blood_clonal",
     }  # fmt: skip
@@ -398,3 +398,55 @@ def test_the_reference_arm_is_grey():
     colours = pick_arm_colours(["control", "exercise"])
     assert list(colours) == ["control", "exercise"]
     assert len({colours["control"][i : i + 2] for i in (1, 3, 5)}) == 1
+
+
+def make_clusters():
+    labels = pd.DataFrame(
+        {
+            "pass": ["all", "all", "t_nk"],
+            "cluster": ["10", "2", "0"],
+            "n_cells": [1200, 300, 40],
+            "cell_type": ["B", "CD8 T", "CD8 T"],
+            "cell_type_lineage": ["B", "CD8", "CD8"],
+            "cell_type_coarse": ["B", "T", "T"],
+            "cell_state": ["", "unassigned", "CD8 Tem"],
+            "vote": [0.9, 0.75, 1.0],
+            "evidence": ["MS4A1 0.90", "CD3D 0.80; CD3E 0.70", "GZMK 0.60"],
+        }
+    )
+    genes = ["MS4A1", "CD3D", "CD3E"]
+    markers = pd.DataFrame(
+        [("all", c, g, 0.5, 2.0) for c in ("10", "2") for g in genes],
+        columns=["pass", "cluster", "gene", "frac_detected", "mean_per_10k"],
+    )
+    return labels, markers
+
+
+def test_clusters_stand_with_their_genes_label_size_and_agreement():
+    labels, markers = make_clusters()
+    figure = figures.cluster_evidence(labels[labels["pass"] == "all"], markers)
+    axes = figure.axes[0]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["MS4A1", "CD3D", "CD3E"]
+    assert [t.get_text() for t in axes.get_yticklabels()] == [
+        "B  (10; 1,200 cells, 90 % agree)",
+        "CD8 T  (2; 300 cells, 75 % agree)",
+    ]
+
+
+def test_open_labels_has_a_dot_per_sample_and_says_where():
+    quality = pd.DataFrame(
+        {
+            "tissue": ["blood", "blood", "tumor"],
+            "visit": ["week6", "week6", "baseline"],
+            "frac_unassigned": [0.01, 0.03, 0.2],
+            "frac_ambiguous": 0.05,
+            "frac_state_unassigned": [0.1, 0.2, None],
+        }
+    )
+    figure = figures.open_labels(quality, tissues=("blood", "tumor"), visits=("baseline", "week6"))
+    assert len(figure.axes) == 3
+    dots = [dots.get_offsets()[:, 0].tolist() for dots in figure.axes[0].collections]
+    assert dots == [[1.0, 3.0], [20.0]]
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == [
+        "blood, week 6", "tumor, baseline",
+    ]  # fmt: skip

@@ -71,6 +71,11 @@ screen_id	sample_tag	role	sample_id
 X1	K1	sample	S1
 X1	K2	input\t
 """,
+    "cell_type_overrides.tsv": """\
+library_id	cell_barcode	clustering	cluster	label	cell_state	author	reason
+L1	AAAC0-1			NK CD56dim		A. B.	CD16 by eye
+		0123456789ab	4	CD8 T	CD8 Tex	A. B.	CXCL13
+""",
     "allocation.tsv": """\
 patient_id	arm
 P3	exercise

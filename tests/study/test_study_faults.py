@@ -260,6 +260,31 @@ FAULTS = {
         ("bulk_samples.tsv", 3, "screen_id", "X2"),
         "a screen_id of bulk_screens.tsv",
     ),
+    "override of an unknown library": (
+        ("cell_type_overrides.tsv", "L1\t", "L9\t"),
+        ("cell_type_overrides.tsv", 2, "library_id", "L9"),
+        "a library_id of libraries.tsv",
+    ),
+    "override with a label of no cell type": (
+        ("cell_type_overrides.tsv", "CD8 T\t", "CD8\t"),
+        ("cell_type_overrides.tsv", 3, "label", "CD8"),
+        "one of CD4 T, CD8 T",
+    ),
+    "override without a reason": (
+        ("cell_type_overrides.tsv", "CXCL13", ""),
+        ("cell_type_overrides.tsv", 3, "reason", ""),
+        "none may be empty",
+    ),
+    "override of a cluster of no clustering": (
+        ("cell_type_overrides.tsv", "0123456789ab", ""),
+        ("cell_type_overrides.tsv", 3, "", "4"),
+        "clustering and cluster",
+    ),
+    "override of a cell and a cluster": (
+        ("cell_type_overrides.tsv", "L1\tAAAC0-1\t\t", "L1\tAAAC0-1\t\t4"),
+        ("cell_type_overrides.tsv", 2, "", "L1 AAAC0-1 4"),
+        "library_id and cell_barcode",
+    ),
     # paths
     "file that is not there": (
         ("libraries.tsv", "lib/L4.h5", "lib/L44.h5"),
@@ -300,7 +325,12 @@ FAULTS = {
 
 
 # tables that no other refers to: they cost time only
-APART = (["antigens.tsv"], ["measurements.tsv"], ["bulk_screens.tsv", "bulk_samples.tsv"])
+APART = (
+    ["antigens.tsv"],
+    ["cell_type_overrides.tsv"],
+    ["measurements.tsv"],
+    ["bulk_screens.tsv", "bulk_samples.tsv"],
+)
 
 
 @pytest.mark.parametrize(("change", "fault", "words"), FAULTS.values(), ids=FAULTS.keys())

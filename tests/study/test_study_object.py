@@ -16,7 +16,7 @@ from hiaim_sc.study import check_files
 
 TABLES = (
     *("participants", "samples", "libraries", "hashtags"),
-    *("antigens", "measurements", "bulk_screens", "bulk_samples"),
+    *("antigens", "measurements", "bulk_screens", "bulk_samples", "cell_type_overrides"),
 )
 LAYOUT = ["library_id", "sample_id", "patient_id", "visit", "tissue", "session_phase", "batch"]
 

@@ -6,9 +6,11 @@ from hiaim_sc.config.base import Model
 from hiaim_sc.config.options.arrivals import ArrivalOptions
 from hiaim_sc.config.options.cohort import (
     AnnotateOptions,
+    EmbedOptions,
     IdentityOptions,
     IntegrateOptions,
     PhenotypeOptions,
+    SecondPassOptions,
 )
 from hiaim_sc.config.options.compare import CompareOptions
 from hiaim_sc.config.options.dna_barcodes import BulkOptions, DnaBarcodeOptions
@@ -22,6 +24,7 @@ __all__ = [
     "CompareOptions",
     "DatabaseOptions",
     "DnaBarcodeOptions",
+    "EmbedOptions",
     "HashtagOptions",
     "IdentityOptions",
     "IngestOptions",
@@ -29,6 +32,7 @@ __all__ = [
     "Options",
     "PhenotypeOptions",
     "QcOptions",
+    "SecondPassOptions",
     "SimilarityOptions",
     "TcrOptions",
 ]
@@ -46,6 +50,7 @@ class Options(Model):
     bulk: BulkOptions = BulkOptions()
     hashtags: HashtagOptions = HashtagOptions()
     integrate: IntegrateOptions = IntegrateOptions()
+    second_pass: SecondPassOptions = SecondPassOptions()
     annotate: AnnotateOptions = AnnotateOptions()
     phenotypes: PhenotypeOptions = PhenotypeOptions()
     identity: IdentityOptions = IdentityOptions()

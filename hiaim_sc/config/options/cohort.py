@@ -9,19 +9,24 @@ from pydantic import Field
 from hiaim_sc.config.base import Fraction, Model, Name
 
 
-class IntegrateOptions(Model):
-    """Features, embedding and clusters."""
+class EmbedOptions(Model):
+    """From features to clusters."""
 
     n_top_genes: int = Field(2000, ge=10)
     n_pcs: int = Field(30, ge=2, le=200)
     n_neighbors: int = Field(15, ge=2)
     resolution: float = Field(1.0, gt=0)
     harmony: bool = Field(default=True, description="Integrate over two or more batches.")
+    seed: int = Field(0, ge=0)
+
+
+class IntegrateOptions(EmbedOptions):
+    """Features, embedding and clusters of all cells."""
+
     umap: bool = Field(default=True, description="Draw one. No result rests on it.")
     dominated_share: Fraction = Field(
         0.8, description="Share of a cluster from which one patient or batch dominates it."
     )
-    seed: int = Field(0, ge=0)
 
 
 class AnnotateOptions(Model):
@@ -32,6 +37,19 @@ class AnnotateOptions(Model):
     min_margin: Fraction = Field(0.05, description="Lead over the runner-up; less is ambiguous.")
     min_cluster_vote: Fraction = Field(0.6, description="Share of a cluster that must agree.")
     n_neighbors: int = Field(15, ge=1, description="To smooth over; at most integrate.n_neighbors.")
+    min_lineage_confidence: Fraction = Field(
+        2 / 3, description="Probability that a lineage of T needs; a cell with less is just T."
+    )
+    min_state_confidence: Fraction = Field(
+        0.5, description="Probability that a state of T and NK cells needs."
+    )
+
+
+class SecondPassOptions(EmbedOptions):
+    """The same among T and NK cells alone: their states do not part among all cells."""
+
+    n_top_genes: int = Field(1500, ge=10)
+    resolution: float = Field(2.0, gt=0)
 
 
 class PhenotypeOptions(Model):

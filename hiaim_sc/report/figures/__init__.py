@@ -13,6 +13,7 @@ from hiaim_sc.report.figures.antigens import antigens, tabulate_antigens
 from hiaim_sc.report.figures.bulk import bulk_dots, bulk_volcano
 from hiaim_sc.report.figures.clone_states import clone_states, tabulate_states
 from hiaim_sc.report.figures.clone_tracking import clone_tracking, page_patients
+from hiaim_sc.report.figures.cluster_evidence import cluster_evidence, open_labels
 from hiaim_sc.report.figures.composition import composition, tabulate_composition
 from hiaim_sc.report.figures.forest import forest
 from hiaim_sc.report.figures.identity import identity
@@ -40,12 +41,14 @@ __all__ = [
     "bulk_volcano",
     "clone_states",
     "clone_tracking",
+    "cluster_evidence",
     "composition",
     "draw_figures",
     "forest",
     "identity",
     "library_card",
     "library_qc",
+    "open_labels",
     "paired_lines",
     "rank_abundance",
     "rarefaction",
@@ -89,6 +92,8 @@ def draw_figures(
         "library_qc": library_qc(tables["libraries_qc"], count_cell_losses(cells)),
         "identity": identity(tables["sharing"], samples, **layout),
         "composition": composition(tabulate_composition(cells), **layout),
+        **_draw_clusters(tables),
+        "open_labels": open_labels(tables["annotation_qc"], **layout),
         "clone_states": clone_states(tabulate_states(tables["clone_phenotypes"], cells)),
         "reactive_clones": paired_lines(_choose_reactive(tables["endpoints"]), visits=visits),
         **_draw_clone_pages(tables["clones"], layout),
@@ -117,6 +122,16 @@ def draw_figures(
         if len(here):
             figures[f"{EXPRESSION}{tissue}"] = volcano(here)
     return figures
+
+
+def _draw_clusters(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
+    labels, markers = tables["cluster_labels"], tables["cluster_markers"]
+    return {
+        f"cluster_evidence_{name}": cluster_evidence(
+            labels[labels["pass"] == name], markers[markers["pass"] == name]
+        )
+        for name in ("all", "t_nk")
+    }
 
 
 def _choose_reactive(endpoints: pd.DataFrame) -> pd.DataFrame:
