@@ -72,6 +72,17 @@ def test_thresholds_are_the_best_of_all_combinations(seed):
     assert (is_right[kept].mean(), kept.mean()) == pytest.approx((found.accuracy, found.ratio))
 
 
+def test_thresholds_do_not_give_up_most_cells_for_the_last_error():
+    """Two of twenty cells are wrong; without fault are only the two with chains of one UMI more."""
+    cells = pd.DataFrame(0.0, index=range(20), columns=[*MEASURES]).assign(
+        clone_key="a", umi_antigen=5, top_dna_barcode=["x"] * 18 + ["z"] * 2
+    )
+    cells.loc[:1, "umi_vj"] = 1.0
+    found = choose_thresholds(cells, pd.Series({"a": "x"}))
+    assert found is not None
+    assert (found.accuracy, found.ratio) == (0.9, 1.0)
+
+
 def test_objective_weighs_accuracy_twice():
     assert Choice((0.0,) * 6, 0.9, 0.6).objective == pytest.approx((2 * 0.9 + 0.6) / 3)
 

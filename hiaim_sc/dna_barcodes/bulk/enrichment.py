@@ -63,15 +63,16 @@ def barcode_enrichment(
     Raises
     ------
     ValueError
-        With every count that is negative, no whole number or beyond 4^12 = 16,777,216, which is
-        what the two random parts can tell apart, and every column without counts.
+        With every count that is text, negative, no whole number or beyond 4^12 = 16,777,216, which
+        is what the two random parts can tell apart, and every column without counts.
 
     References
     ----------
     Bentzen et al. 2016, doi:10.1038/nbt.3662. Robinson and Oshlack 2010,
     doi:10.1186/gb-2010-11-3-r25. Robinson and Smyth 2008, doi:10.1093/biostatistics/kxm030.
     """
-    sample, pool = _as_matrix(sample_counts), _as_matrix(input_counts)
+    sample = _as_matrix("sample_counts", sample_counts)
+    pool = _as_matrix("input_counts", input_counts)
     _refuse_impossible(sample, pool)
     _warn_of_power(sample.shape[1], pool.shape[1], dispersion)
     return enrich(sample, pool, dispersion, groups)
@@ -132,8 +133,12 @@ def _test(counts: FloatArray, n_sample: int, dispersion: float) -> FloatArray:
     )
 
 
-def _as_matrix(counts: npt.ArrayLike) -> FloatArray:
-    found = np.asarray(counts, dtype=np.float64)
+def _as_matrix(name: str, counts: npt.ArrayLike) -> FloatArray:
+    try:
+        found = np.asarray(counts, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        message = f"{name} must be whole numbers without separators, NaN where missing ({error})"
+        raise ValueError(message) from error
     return found[:, None] if found.ndim == 1 else found
 
 

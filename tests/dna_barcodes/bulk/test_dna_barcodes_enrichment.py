@@ -124,6 +124,14 @@ def test_every_impossible_count_is_named():
         assert expected in words
 
 
+@pytest.mark.parametrize("value", ["52,431", "12 UMIs", ""])
+def test_text_among_the_counts_is_refused_by_name(value):
+    sample = SAMPLE.astype(object)
+    sample[3, 1] = value
+    with pytest.raises(ValueError, match=r"sample_counts must be whole numbers .*could not conv"):
+        barcode_enrichment(sample, INPUT)
+
+
 @pytest.mark.parametrize(
     ("sample", "pool", "groups"),
     [(SAMPLE[:5], INPUT, None), (SAMPLE, INPUT, ["A"]), (SAMPLE[:, :0], INPUT, None)],

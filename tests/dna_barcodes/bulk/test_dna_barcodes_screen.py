@@ -16,6 +16,7 @@ import pytest
 from hiaim_sc.config import BulkOptions
 from hiaim_sc.dna_barcodes import OUTCOMES, count_screen
 from hiaim_sc.dna_barcodes.bulk.fastq import FastqFile
+from hiaim_sc.dna_barcodes.bulk.molecules import count_distinct
 from hiaim_sc.errors import LibraryFaultError
 from hiaim_sc.simulate import ScreenNoise, write_screen
 from hiaim_sc.study import TagSet
@@ -138,6 +139,33 @@ def test_wrong_bases_make_new_molecules_unless_they_are_taken_together(tmp_path,
     # 12 bases at 0.004 over 12 copies: every other molecule has a false copy
     assert plain > 1.4 * n_true
     assert abs(together - n_true) < 0.03 * n_true
+
+
+@pytest.mark.parametrize(
+    ("n_reads", "is_own"),
+    [
+        # n2 <= (n1 + 1) / 2 is taken in; the N12s are 0000, 0001, 0002 and 0012 in base 4
+        ([10, 5, 1, 1], [True, False, False, False]),
+        ([9, 5, 1, 1], [True, False, False, False]),
+        ([8, 5, 1, 1], [True, True, False, False]),
+        ([1, 1, 1, 1], [True, False, False, False]),
+        ([2, 2, 1, 2], [True, True, False, True]),
+        ([9, 5, 0, 3], [True, False, None, True]),  # two bases from the first, which is no chain
+        ([9, 0, 5, 3], [True, None, False, False]),  # ... but by way of the third
+    ],
+)
+def test_which_molecules_are_errors_of_another(n_reads, is_own):
+    n12 = np.array([0b0000, 0b0001, 0b0010, 0b0110])
+    there = np.array(n_reads) > 0
+    found = count_distinct(
+        np.zeros(there.sum(), np.int64), n12[there], np.array(n_reads)[there], n_bases=2
+    )
+    assert found.tolist() == [word for word in is_own if word is not None]
+
+
+def test_molecules_of_other_groups_take_nothing_in():
+    groups = np.array([0, 1])
+    assert count_distinct(groups, np.array([0, 1]), np.array([100, 1]), n_bases=2).all()
 
 
 def test_outcomes_of_single_reads(look, design, read):
