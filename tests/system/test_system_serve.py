@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,6 +17,7 @@ import httpx
 import pandas as pd
 import pytest
 import yaml
+from operations_guide import block
 
 from flows._server import descendants, free_port
 
@@ -42,11 +45,14 @@ class Served:
         self.port = free_port()
         self.log = folder / "serve.log"
 
-    def start(self):
+    def start(self, command=None):
+        """Start it as the guide says, or as its service does."""
+        command = command or block("One machine", "hiaim-sc serve").text
+        words = shlex.split(command.replace("STUDY", str(self.study)))
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [self.command, "serve", str(self.study), "--port", str(self.port)],
+                [self.command, *words[1:], "--port", str(self.port)],
                 env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -68,13 +74,13 @@ class Served:
         wait_until(lambda: not [pid for pid in started if is_alive(pid)], 60)
         return code
 
-    def runs(self):
+    def runs(self, *, by_itself=False):
         """The flow runs, oldest first: name, state and message."""
         url = f"http://127.0.0.1:{self.port}/api/flow_runs/filter"
         found = httpx.post(
             url, json={"sort": "EXPECTED_START_TIME_ASC"}, trust_env=False, timeout=60
         ).json()
-        return [run for run in found if not run["auto_scheduled"]]
+        return [run for run in found if run["auto_scheduled"] == by_itself]
 
     def because(self, word):
         return [run for run in self.runs() if f" {word}, blinded" in run["name"]]
@@ -175,7 +181,8 @@ def test_a_served_study_through_arrivals_a_kill_and_a_restart(served):
     served.deliver(last)
     wait_until(lambda: list((served.study / ".hiaim" / "runs").iterdir()))
     assert served.stop(signal.SIGKILL) == -signal.SIGKILL
-    served.start()
+    unit = block("One machine", "[Service]").filled(**{"/data/study": served.study})
+    served.start(*re.findall(r"^ExecStart=(.+)$", unit, re.MULTILINE))
     wait_until(lambda: len([r for r in served.because("start") if is_done(r)]) == 2)
     wait_until(lambda: all(map(is_done, served.runs())))
     assert [r["state_type"] for r in served.because("arrivals")].count("CRASHED") == 1
@@ -184,10 +191,13 @@ def test_a_served_study_through_arrivals_a_kill_and_a_restart(served):
     assert {t["library_id"] for t in manifest["tasks"]} == {None, *served.names}
     assert sorted(served.taken_in()) == sorted(served.names)
 
-    # stopped and started with nothing new
+    # stopped and started with nothing new, by the clock, too
     assert served.stop(signal.SIGTERM) == 130
-    served.start()
+    served.start(block("One machine", "hiaim-sc serve").filled(**{"0 5 * * *": "* * * * *"}))
     run = wait_until(lambda: [r for r in served.because("start")[2:] if is_done(r)])[0]
     assert run["state"]["message"].startswith("nothing new: release 2")
+    fired = wait_until(lambda: [r for r in served.runs(by_itself=True) if is_done(r)])[0]
+    assert fired["name"].endswith("schedule, blinded")
+    assert fired["state"]["message"].startswith("nothing new: release 2")
     assert len(served.releases()) == 3
     assert served.stop(signal.SIGINT) == 130
