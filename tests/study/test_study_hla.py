@@ -111,3 +111,14 @@ def test_hla_is_compared_as_far_as_both_say(patient, record, verdict):
 )
 def test_any_allele_of_an_antigen_is_enough(own, wanted, verdict):
     assert presents(own, wanted) == verdict
+
+
+def test_a_study_reads_every_spelling_as_one(small_study):
+    rows = ["a\tx\tH2-Ld", "b\tx\tH-2Ld", "c\tx\tHLA-A*02:01", "d\tx\tA*02:01, B0702", "e\tx\t"]
+    (small_study.path / "antigens.tsv").write_text("\n".join(["dna_barcode\tpeptide\thla", *rows]))
+    small_study.replace("participants.tsv", "A*02:01, B*07:02", "HLA-A*0201 , HLA-Cw*07:02")
+    study = small_study.read()
+    assert study.antigens is not None
+    found = study.antigens["hla"].fillna("").tolist()
+    assert found == ["H2-Ld", "H2-Ld", "A*02:01", "A*02:01,B*07:02", ""]
+    assert study.patient_hla()["hla"].tolist()[0] == "A*02:01,C*07:02"

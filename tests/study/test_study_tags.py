@@ -140,3 +140,11 @@ def test_faults_of_a_layout(tmp_path, text, words):
 def test_an_unknown_layout_names_the_published_ones(tmp_path):
     with pytest.raises(UserInputError, match="published layouts: bentzen2016"):
         read_layout("bentzen", tmp_path / "bentzen")
+
+
+def test_a_layout_may_be_written_in_lower_case(tmp_path):
+    path = tmp_path / "own.yaml"
+    published = read_layout("bentzen2016", tmp_path / "none")
+    lines = [f"{name}: {getattr(published, name).lower()}" for name in ("primer_a", "annealing")]
+    path.write_text("\n".join([*lines, "primer_b: ' caatcttgagcgtgacttaag'"]))
+    assert read_layout("own", path) == published
