@@ -42,6 +42,7 @@ def check_screens(study: Study) -> list[Fault]:
         names |= {
             name for kind in ("tags_a", "tags_b") if kind in tags for name in tags[kind].names
         }
+    faults += _check_shared_reads(study)
     if names and not faults:
         faults += _check_panel(study, names)
     return sorted(set(faults))
@@ -68,6 +69,26 @@ def _check_reads(files: ScreenFiles) -> list[Fault]:
     if len(set(files.reads)) < len(files.reads):
         allowed = "fastq2: a file of its own for the mates; fastq names this one"
         faults.append(Fault(BULK_SCREENS, 0, files.screen_id, files.reads[0].name, allowed))
+    return faults
+
+
+def _check_shared_reads(study: Study) -> list[Fault]:
+    """Sample tags that two screens of the same reads both take for a sample of theirs.
+
+    Screens may share a file, each with its own sample tags, and may share inputs.
+    """
+    reads = {name: frozenset(screen_files(study, name).reads) for name in list_screens(study)}
+    if len(set(reads.values())) == len(reads):
+        return []
+    rows = read_table(study.folder / BULK_SAMPLES).frame.apply(lambda column: column.str.strip())
+    own = rows[(rows["role"] == "sample") & rows["screen_id"].isin(reads)]
+    first: dict[tuple[frozenset[Path], str], str] = {}
+    faults = []
+    for line, screen_id, tag in own[["screen_id", "sample_tag"]].itertuples():
+        other = first.setdefault((reads[screen_id], tag), screen_id)
+        if other != screen_id:
+            allowed = f"another tag; screen {other}, of the same reads, has it"
+            faults.append(Fault(BULK_SAMPLES, int(line), "sample_tag", tag, allowed))
     return faults
 
 

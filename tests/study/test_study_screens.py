@@ -73,6 +73,22 @@ def test_faults_of_the_files(screen, file, text, words):
     assert all(words in fault for fault in faults)
 
 
+def test_screens_of_the_same_reads_have_sample_tags_of_their_own(screen):
+    folder, check = screen
+    with (folder / "bulk_screens.tsv").open("a") as table:
+        table.write(
+            "X2\tbulk/../bulk/reads.fastq\tbentzen2016\tbulk/keys.fasta\tbulk/a.fasta\tbulk/b.fasta\n"
+        )
+    with (folder / "bulk_samples.tsv").open("a") as table:
+        table.write("X2\tK3\tsample\tS1\nX2\tK2\tinput\t\n")
+    keys = FILES["keys.fasta"] + ">K3\nGATTAC\n"
+    assert check(keys_fasta=keys) == []  # they share their input
+    text = (folder / "bulk_samples.tsv").read_text()
+    (folder / "bulk_samples.tsv").write_text(text.replace("X2\tK3", "X2\tK1"))
+    (fault,) = check()
+    assert fault.startswith("bulk_samples.tsv line 4, sample_tag: 'K1': another tag; screen X1")
+
+
 def test_one_file_as_its_own_mate(screen):
     folder, check = screen
     table = folder / "bulk_screens.tsv"
