@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hiaim_sc.config import IngestOptions
     from hiaim_sc.ingest.feature_matrix import FeatureMatrix
 
-_BLOCK = 200_000  # cell barcodes in memory at a time
+_BLOCK = 100_000  # cell barcodes in memory at a time
 _MIN_SHARE_FOUND = 0.9  # of the filtered cells, which a library's own unfiltered matrix holds
 
 

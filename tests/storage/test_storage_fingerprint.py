@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiaim_sc.storage import digest_file, digest_table, digest_value, fingerprint_code, generator
+from hiaim_sc.storage import (
+    digest_file,
+    digest_table,
+    digest_value,
+    fingerprint,
+    fingerprint_code,
+    generator,
+)
 
 # published with the analysis-plan hash: sorted keys, no spaces, nothing escaped
 PLAN = {"alpha": 0.05, "arms": ["control", "exercise"], "primary": "blood_nk_log_abs"}
@@ -75,3 +82,20 @@ def test_options_reach_a_key_as_values_and_not_as_source():
         name for name in modules if name.startswith(("hiaim_sc.config", "hiaim_sc.errors"))
     }
     assert by_source == {"hiaim_sc.config.read_layout"}
+
+
+@pytest.mark.parametrize(("table", "counts"), [("gene_sets.tsv", True), ("signatures.tsv", False)])
+def test_a_packaged_table_beside_the_code_is_part_of_it(monkeypatch, table, counts):
+    before = fingerprint_code("hiaim_sc.qc").source
+    digest = fingerprint.digest_file
+    monkeypatch.setattr(
+        fingerprint, "digest_file", lambda path: "new" if path.name == table else digest(path)
+    )
+    caches = (fingerprint.fingerprint_code, fingerprint._tables_digest)
+    try:
+        for cached in caches:
+            cached.cache_clear()
+        assert (fingerprint_code("hiaim_sc.qc").source != before) == counts
+    finally:
+        for cached in caches:
+            cached.cache_clear()
