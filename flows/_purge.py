@@ -76,13 +76,17 @@ def find_traces(
     owners |= purge.libraries if purge else frozenset()
     said: set[str] = set()
     personal: list[Path] = []
-    for name, key, table in stored_tables(store):
+    tables = list(stored_tables(store))
+    for name, key, table in tables:
         if says_something(name, table, patient_id):
             owners |= _owners_in(name, table, patient_id)
             if is_personal(name):
                 personal.append(store.folder(key))
             else:
                 said.add(key)
+    for name, key, table in tables:
+        if name == "overrides" and table is not None and owners & set(table["library_id"]):
+            personal.append(store.folder(key))  # a person's words on their cells
     artefacts = [*personal, *trace(store, owners, said)]
     keys = {path.name for path in artefacts}
     releases = [path for path in releases_in(results) if _holds(path, patient_id, owners, keys)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -55,6 +56,12 @@ def test_a_purged_patient_is_left_as_planned_and_withdrawn(small_study):
         pd.testing.assert_frame_equal(
             new[new["patient_id"] != "P1"], old[old["patient_id"] != "P1"]
         )
+
+
+def test_labels_that_people_gave_to_their_cells_are_left_out(small_study):
+    labels = pd.DataFrame({"library_id": ["L1", "L3"], "label": "CD8", "cell_barcode": "AAAC-1"})
+    study = replace(small_study.read(), cell_type_overrides=labels)
+    assert list(leave_out(study, {"P1": P1}).cell_type_overrides["library_id"]) == ["L3"]
 
 
 def test_a_pool_is_held_until_it_does_not_name_them(small_study):

@@ -143,8 +143,12 @@ def _leave_out_one(study: Study, purge: Purge) -> Study:
     if measured is not None:
         is_own = measured["patient_id"] == purge.patient_id
         measured = measured[~is_own].reset_index(drop=True)
+    labelled = study.cell_type_overrides
+    if labelled is not None:
+        labelled = labelled[~labelled["library_id"].isin(libraries)].reset_index(drop=True)
     found = replace(
         study,
+        cell_type_overrides=labelled,
         participants=people.mask(_cells(people, who, _others(people, kept))),
         samples=told,
         libraries=held,
