@@ -82,9 +82,14 @@ def write_cohort(n_cells: int, folder: Path, *, workers: int = 2) -> CellCohort:
         list(pool.map(partial(_write_library, folder=folder / "libraries"), absent))
     batches = [f"run{i // _LIBRARIES_PER_BATCH + 1:02d}" for i in range(n)]
     libraries = pd.DataFrame({"library_id": names, "path": paths, "batch": batches})
-    study = folder / f"study-{n_cells}"
+    return write_study(folder / f"study-{n_cells}", libraries)
+
+
+def write_study(study: Path, libraries: pd.DataFrame) -> CellCohort:
+    """Study folder of libraries that are written already."""
     study.mkdir(exist_ok=True)
-    (study / "study.yaml").write_text(f"{_STUDY}data_roots: [{folder / 'libraries'}]\n")
+    root = libraries["path"].iloc[0].parent
+    (study / "study.yaml").write_text(f"{_STUDY}data_roots: [{root}]\n")
     _write_tables(study, libraries)
     return CellCohort(study, libraries)
 

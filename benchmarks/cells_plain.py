@@ -44,10 +44,11 @@ def main() -> None:
     marks.end("scale")
     sc.tl.pca(variable, n_comps=N_PCS, svd_solver="arpack")
     marks.end("PCA")
-    harmony = harmonypy.run_harmony(
-        variable.obsm["X_pca"], variable.obs, "batch", random_state=0, verbose=False
-    )
-    variable.obsm["X_harmony"] = harmony.Z_corr
+    variable.obsm["X_harmony"] = variable.obsm["X_pca"]
+    if len(set(variable.obs["batch"])) > 1:
+        variable.obsm["X_harmony"] = harmonypy.run_harmony(
+            variable.obsm["X_pca"], variable.obs, "batch", random_state=0, verbose=False
+        ).Z_corr
     marks.end("Harmony")
     sc.pp.neighbors(variable, n_neighbors=N_NEIGHBORS, use_rep="X_harmony")
     marks.end("neighbours")

@@ -75,6 +75,14 @@ def umap(inputs: Inputs) -> Payloads:
     return {"umap": draw_cells(inputs.one("embedding").read("embedding"), rng=rng)}
 
 
+def cluster_genes(inputs: Inputs) -> Payloads:
+    """The genes that tell each cluster from all other cells."""
+    from hiaim_sc.integrate import find_markers
+
+    clusters = inputs.one("embedding").read("embedding").obs["leiden"]
+    return {"cluster_genes": find_markers(inputs.one("selected").open("selected"), clusters)}
+
+
 def integration(inputs: Inputs) -> Payloads:
     """Which genes were embedded, how well batches mix, and what clusters are made of."""
     from hiaim_sc.integrate import describe_features, describe_integration, why_not_integrated

@@ -97,6 +97,7 @@ STAGES: dict[str, Stage] = {
             "options.integrate.seed",
         ),
     ),
+    "cluster_genes": Stage(cohort_steps.cluster_genes, ("hiaim_sc.integrate",)),
     "umap": Stage(cohort_steps.umap, ("hiaim_sc.integrate",), ("options.integrate.seed",)),
     "integration": Stage(
         cohort_steps.integration,

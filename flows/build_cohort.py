@@ -44,6 +44,7 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
     common = {"layout": layout, "panel": panel, "signatures": signatures}
     stage("selected", "selected counts", {**of("ingest", "qc"), **common}, "features")
     stage("embedding", "embedding and clusters", {"layout": layout}, "selected")
+    stage("cluster_genes", "genes of clusters", {}, "selected", "embedding")
     if study.config.options.integrate.umap:
         stage("umap", "picture of the cells", {}, "embedding")
     _annotate(stage, run, of("receptors"), {**of("ingest"), **common})

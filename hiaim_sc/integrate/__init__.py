@@ -9,6 +9,7 @@ from hiaim_sc.integrate.features import (
 )
 from hiaim_sc.integrate.gather import gather_counts
 from hiaim_sc.integrate.genes import summarise_genes
+from hiaim_sc.integrate.markers import find_markers
 from hiaim_sc.integrate.mixing import describe_integration
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "describe_integration",
     "draw_cells",
     "embed",
+    "find_markers",
     "gather_counts",
     "limit_components",
     "reason_to_exclude",

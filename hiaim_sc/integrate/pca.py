@@ -74,7 +74,7 @@ def reduce_dimensions(counts: AnnData | StoredCounts, n_pcs: int) -> PrincipalCo
     n_pcs
         Components wanted; fewer when cells or genes are fewer.
     """
-    source = _Source.of(counts)
+    source = CountSource.of(counts, counts.var["highly_variable"].to_numpy(dtype=bool))
     mean, sd = source.moments()
     n_genes, n_cells = len(mean), source.n_cells
     scale = _Scale.of(mean, sd)
@@ -108,8 +108,20 @@ def reduce_dimensions(counts: AnnData | StoredCounts, n_pcs: int) -> PrincipalCo
 
 
 @dataclass(frozen=True)
-class _Source:
-    """Log-normalised counts of the highly variable genes, cells in chunks."""
+class CountSource:
+    """Log-normalised counts of some genes, cells in chunks.
+
+    Attributes
+    ----------
+    rows
+        Counts of the cells from one position to before another.
+    total
+        (n_cells,) counts over all genes.
+    place
+        (n_genes,) column of each gene of the source, -1 where it is not wanted.
+    genes
+        Ids of those that are.
+    """
 
     rows: Callable[[int, int], sp.csr_matrix]
     total: np.ndarray
@@ -117,7 +129,8 @@ class _Source:
     genes: np.ndarray
 
     @classmethod
-    def of(cls, counts: AnnData | StoredCounts) -> _Source:
+    def of(cls, counts: AnnData | StoredCounts, wanted: np.ndarray) -> CountSource:
+        """Counts in memory or stored; `wanted` is a boolean per gene."""
         if isinstance(counts, StoredCounts):
             rows = counts.rows
         else:
@@ -126,16 +139,22 @@ class _Source:
             def rows(start: int, stop: int) -> sp.csr_matrix:
                 return matrix[start:stop]
 
-        is_variable = counts.var["highly_variable"].to_numpy(dtype=bool)
-        place = np.where(is_variable, np.cumsum(is_variable) - 1, -1)
-        genes = np.asarray(counts.var.index[is_variable], dtype=object)
+        place = np.where(wanted, np.cumsum(wanted) - 1, -1)
+        genes = np.asarray(counts.var.index[wanted], dtype=object)
         return cls(rows, counts.obs["total_counts"].to_numpy(dtype=np.float64), place, genes)
 
     @property
     def n_cells(self) -> int:
+        """Number of cells."""
         return len(self.total)
 
+    def count_values(self) -> int:
+        """How many values are stored, of wanted genes or not."""
+        starts = range(0, self.n_cells, _CHUNK)
+        return sum(self.rows(start, start + _CHUNK).nnz for start in starts)
+
     def normalised(self) -> Iterator[sp.csr_matrix]:
+        """log1p of counts per 10,000, float32, a chunk of cells after the other."""
         for start in range(0, self.n_cells, _CHUNK):
             block = take_columns(self.rows(start, start + _CHUNK), self.place, len(self.genes))
             scale = _TARGET_SUM / np.maximum(self.total[start : start + _CHUNK], 1.0)

@@ -80,6 +80,7 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
         ),
         "features": ("gene_id symbol highly_variable rank n_libraries excluded mean sd"),
         "integration_metrics": ("metric level before after n_cells n_groups reason_not_integrated"),
+        "cluster_genes": "leiden gene_id symbol rank z log2_fc pct_in pct_out",
         "cluster_composition": (
             "leiden level n_cells n_groups largest share share_of_all is_dominated"
         ),

@@ -34,6 +34,7 @@ _TABLE_STAGES = {
     "cluster_labels": "cell_types",
     "cluster_markers": "cell_types",
     "cell_type_overrides": "cell_types",
+    "cluster_genes": "cluster_genes",
     "clones": "clone_tables",
     "clone_tracking": "clone_tables",
     "clone_turnover": "clone_tables",

@@ -1,0 +1,81 @@
+"""Whether our genes, components and clusters are those of the plain script."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import adjusted_rand_score
+
+from hiaim_sc.integrate import reason_to_exclude
+from hiaim_sc.integrate.graph import cluster_graph, weigh_neighbours
+from hiaim_sc.integrate.neighbours import Neighbours
+from hiaim_sc.storage import Artefact, Recipe, Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SPACES = (5, 10, 15, 20, 25)
+
+
+def compare_sides(store: Path, plain: Path) -> list[str]:
+    """Lines on highly variable genes, components, clusters and the recall of the neighbours.
+
+    Genes that we never embed are left out of the plain script's: its list is cut at as many genes
+    as are left.
+    """
+    genes = _of(store, "features").read("features")
+    embedding = _of(store, "embedding").read("embedding")
+    theirs = pd.read_parquet(plain / "genes.parquet")
+    cells = pd.read_parquet(plain / "cells.parquet").set_index(["library_id", "cell_barcode"])
+    pca = embedding.uns["pca"]
+    loadings = pd.DataFrame(pca["loadings"], index=pca["genes"])
+    their_loadings = pd.read_parquet(plain / "loadings.parquet")
+    ours = pd.DataFrame(embedding.obs).set_index(["library_id", "cell_barcode"])["leiden"]
+    both = cells.join(ours.rename("ours"), how="inner")
+    again = _cluster_again(embedding.uns["neighbours"], ours.index).reindex(both.index)
+    found = both["ours"]
+    return [
+        f"Highly variable genes in common: {_share_genes(genes, theirs):.4f}.",
+        "Cosines between the spaces of the first components, smallest: "
+        + ", ".join(f"{n} {_subspace_cosine(loadings, their_loadings, n):.5f}" for n in _SPACES)
+        + ".",
+        f"Cells of both: {len(both):,} of {len(cells):,} and {len(ours):,}.",
+        f"Adjusted Rand index: ours and theirs"
+        f" {adjusted_rand_score(found, both['leiden']):.4f}, theirs with two seeds"
+        f" {adjusted_rand_score(both['leiden'], both['leiden_again']):.4f}, ours with two seeds"
+        f" {adjusted_rand_score(found, again):.4f}; clusters"
+        f" {found.nunique()} and {both['leiden'].nunique()}.",
+        f"Recall of the neighbours: {embedding.uns['neighbours']['recall']:.4f}.",
+    ]
+
+
+def _cluster_again(neighbours: dict[str, np.ndarray], cells: pd.Index) -> pd.Series:
+    """Our clusters with another seed."""
+    weights = weigh_neighbours(Neighbours(**neighbours))
+    return pd.Series(cluster_graph(weights, 1.0, seed=12345), index=cells)
+
+
+def _of(store: Path, stage: str) -> Artefact:
+    """The last artefact of a stage of the cohort."""
+    last = json.loads((store / "last" / "cohort" / f"{stage}.json").read_text())
+    return Store(store).get(Recipe(**last).key)
+
+
+def _share_genes(ours: pd.DataFrame, theirs: pd.DataFrame) -> float:
+    chosen = theirs[theirs["highly_variable"]].sort_values("highly_variable_rank")
+    allowed = chosen[[not reason_to_exclude(symbol) for symbol in chosen["symbol"]]]["gene_ids"]
+    own = ours[ours["highly_variable"]].sort_values("rank")["gene_id"].head(len(allowed))
+    return len(set(own) & set(allowed)) / max(len(allowed), 1)
+
+
+def _subspace_cosine(ours: pd.DataFrame, theirs: pd.DataFrame, n: int) -> float:
+    """Smallest cosine between the spaces of the first n components, over the genes of both."""
+    genes = ours.index.union(theirs.index)
+    bases = [
+        np.linalg.qr(table.reindex(genes).fillna(0.0).to_numpy()[:, :n])[0]
+        for table in (ours, theirs)
+    ]
+    return float(np.linalg.svd(bases[0].T @ bases[1], compute_uv=False).min())
