@@ -210,17 +210,35 @@ def _join(
 
 
 def _to_anndata(matrix: FeatureMatrix) -> AnnData:
-    """Cells sorted by cell barcode, counts as CSR int32 with sorted column indices."""
+    """Cells sorted by cell barcode, features by id, counts as CSR int32 with sorted columns.
+
+    Sums in another order have other last bits: files that hold the same cells and genes in other
+    orders are one library.
+    """
     from anndata import AnnData
 
-    order = np.argsort(matrix.cell_barcodes.astype(str), kind="stable")
-    is_sorted = bool((order == np.arange(len(order))).all())  # as Cell Ranger writes them
-    counts = sparse.csr_matrix(matrix.counts if is_sorted else matrix.counts[order], dtype=np.int32)
+    cells = _order(matrix.cell_barcodes)
+    features = _order(matrix.feature_ids)
+    counts = matrix.counts if cells is None else matrix.counts[cells]
+    counts = sparse.csr_matrix(counts, dtype=np.int32)
+    if features is not None:
+        place = np.empty(len(features), dtype=np.int32)
+        place[features] = np.arange(len(features), dtype=np.int32)
+        moved = (counts.data, place[counts.indices], counts.indptr)
+        # through columns and back is the fastest way to sort the indices of all rows
+        counts = sparse.csr_matrix(moved, shape=counts.shape).tocsc().tocsr()
     counts.sum_duplicates()
     if (counts.data == 0).any():
         counts.eliminate_zeros()
+    symbols = matrix.symbols if features is None else matrix.symbols[features]
     return AnnData(
         X=counts,
-        obs=pd.DataFrame(index=pd.Index(matrix.cell_barcodes[order])),
-        var=pd.DataFrame({"symbol": matrix.symbols}, index=pd.Index(matrix.feature_ids)),
+        obs=pd.DataFrame(index=pd.Index(np.sort(matrix.cell_barcodes))),
+        var=pd.DataFrame({"symbol": symbols}, index=pd.Index(np.sort(matrix.feature_ids))),
     )
+
+
+def _order(names: np.ndarray) -> np.ndarray | None:
+    """Positions that sort the names; None where they are sorted, as cell barcodes mostly are."""
+    order = np.argsort(names.astype(str), kind="stable")
+    return None if (order == np.arange(len(order))).all() else order

@@ -8,10 +8,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from hiaim_sc.config import IngestOptions
 from hiaim_sc.errors import LibraryFaultError
-from hiaim_sc.ingest import read_library
+from hiaim_sc.ingest import library, read_library
+from hiaim_sc.ingest.feature_matrix import FeatureMatrix
 
 from .conftest import CELLS, COUNTS, FEATURES
 
@@ -36,12 +38,13 @@ def complete(files, write_h5, write_contigs, make_contig):
     return files(gex=path, vdj=write_contigs(rows), dna_barcodes=path)
 
 
-def test_counts_are_genes_of_sorted_cells(complete):
+def test_counts_are_sorted_genes_of_sorted_cells(complete):
     counts = read(complete).counts
-    expected = pd.DataFrame(COUNTS, index=CELLS, columns=FEATURES["id"]).sort_index().iloc[:, :3]
+    expected = pd.DataFrame(COUNTS, index=CELLS, columns=FEATURES["id"]).sort_index()
+    expected = expected.iloc[:, :3].sort_index(axis=1)
     pd.testing.assert_frame_equal(counts.to_df(), expected, check_names=False, check_dtype=False)
     assert (counts.X.dtype, counts.X.format) == (np.int32, "csr")
-    assert counts.var["symbol"].tolist() == ["CD3D", "MS4A1", "MT-CO1"]
+    assert counts.var["symbol"].tolist() == ["MS4A1", "MT-CO1", "CD3D"]
 
 
 def test_antigens_are_those_of_the_table_controls_among_them(complete):
@@ -294,3 +297,29 @@ def test_absent_hashtags_are_named(complete, hashtags, hashtag_type, reason):
             hashtags=hashtags,
             hashtag_type=hashtag_type,
         )
+
+
+def test_the_order_of_cells_and_genes_in_the_file_is_no_part_of_the_library():
+    rng = np.random.default_rng(5)
+    counts = sparse.csr_matrix(rng.poisson(0.7, (30, 20)).astype(np.int32))
+    cells = np.array([f"{name}-1" for name in sorted(rng.choice(4**6, 30, replace=False))], object)
+    genes = np.array([f"ENSG{i:011d}" for i in range(20)], dtype=object)
+
+    def read(cell_order, gene_order):
+        matrix = FeatureMatrix(
+            counts=sparse.csr_matrix(counts[cell_order][:, gene_order]),
+            cell_barcodes=cells[cell_order],
+            feature_ids=genes[gene_order],
+            symbols=genes[gene_order],
+            feature_types=np.full(20, "Gene Expression", dtype=object),
+            genomes=np.full(20, "", dtype=object),
+            source="made.h5",
+        )
+        return library._to_anndata(matrix)
+
+    first = read(np.arange(30), np.arange(20))
+    second = read(rng.permutation(30), rng.permutation(20))
+    assert list(first.obs_names) == list(second.obs_names) == sorted(cells)
+    assert list(first.var_names) == list(second.var["symbol"]) == list(genes)
+    for name in ("data", "indices", "indptr"):
+        np.testing.assert_array_equal(getattr(first.X, name), getattr(second.X, name))
