@@ -154,7 +154,7 @@ def read_library(
         "n_empty_droplets": None if empty is None else empty.n_droplets,
     }
     return LibraryData(
-        counts=None if genes is None else _to_anndata(genes),
+        counts=None if genes is None else _to_anndata(genes, sort_features=True),
         antigen_counts=None if tags is None else _to_anndata(tags),
         hashtag_counts=None if sample_tags is None else _to_anndata(sample_tags),
         contigs=contigs,
@@ -209,8 +209,10 @@ def _join(
     return join_rate(cells_vdj, cells_gex)
 
 
-def _to_anndata(matrix: FeatureMatrix) -> AnnData:
-    """Cells sorted by cell barcode, features by id, counts as CSR int32 with sorted columns.
+def _to_anndata(matrix: FeatureMatrix, *, sort_features: bool = False) -> AnnData:
+    """Cells sorted by cell barcode, genes by id, counts as CSR int32 with sorted column indices.
+
+    Tags stay in the order of their table.
 
     Sums in another order have other last bits: files that hold the same cells and genes in other
     orders are one library.
@@ -218,7 +220,7 @@ def _to_anndata(matrix: FeatureMatrix) -> AnnData:
     from anndata import AnnData
 
     cells = _order(matrix.cell_barcodes)
-    features = _order(matrix.feature_ids)
+    features = _order(matrix.feature_ids) if sort_features else None
     counts = matrix.counts if cells is None else matrix.counts[cells]
     counts = sparse.csr_matrix(counts, dtype=np.int32)
     if features is not None:
@@ -230,11 +232,13 @@ def _to_anndata(matrix: FeatureMatrix) -> AnnData:
     counts.sum_duplicates()
     if (counts.data == 0).any():
         counts.eliminate_zeros()
-    symbols = matrix.symbols if features is None else matrix.symbols[features]
+    kept = slice(None) if features is None else features
     return AnnData(
         X=counts,
         obs=pd.DataFrame(index=pd.Index(np.sort(matrix.cell_barcodes))),
-        var=pd.DataFrame({"symbol": symbols}, index=pd.Index(np.sort(matrix.feature_ids))),
+        var=pd.DataFrame(
+            {"symbol": matrix.symbols[kept]}, index=pd.Index(matrix.feature_ids[kept])
+        ),
     )
 
 
