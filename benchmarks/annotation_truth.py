@@ -13,8 +13,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY = ["library_id", "cell_barcode"]
+LINEAGES = ("CD4", "CD8", "Treg", "gd", "MAIT")
+FLAGS = ("proliferating", "stressed", "activated")
 _LINEAGE_OF_TYPE = {"CD4 T": "CD4", "CD8 T": "CD8", "gd T": "gd"}
-LYMPHOCYTES = ("T", "NK")
+_LYMPHOID = ("T", "NK")
+
+
+def read_truth(study: Path, truth: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The true cells, and the arm of each patient."""
+    cells = pd.read_csv(truth / "cells.tsv", sep="\t", keep_default_na=False, low_memory=False)
+    return cells, pd.read_csv(study / "allocation.tsv", sep="\t", dtype="str")
 
 
 def join_truth(cells: pd.DataFrame, truth: pd.DataFrame, arms: pd.DataFrame) -> pd.DataFrame:
@@ -34,55 +42,87 @@ def join_truth(cells: pd.DataFrame, truth: pd.DataFrame, arms: pd.DataFrame) -> 
     lineage = table["cell_type_true"].replace(_LINEAGE_OF_TYPE)
     cycling = table["cell_type_true"] == "proliferating T"
     coarse = table["cell_type_true"].map(COARSE_OF_CELL_TYPE)
-    own = table["cell_type_true"].isin(["Treg", "MAIT", *_LINEAGE_OF_TYPE])
-    lineage = lineage.mask(cycling, table["lineage"]).where(own | cycling, coarse)
+    lineage = lineage.mask(cycling, table["lineage"])
+    lineage = lineage.where(lineage.isin(LINEAGES), coarse)
     return table.assign(cell_type_lineage_true=lineage)
 
 
+def choose_lymphoid(table: pd.DataFrame) -> pd.DataFrame:
+    """Those that truly are T, NK or innate lymphoid cells."""
+    return table[table["cell_type_coarse_true"].isin(_LYMPHOID)]
+
+
 def measure(table: pd.DataFrame) -> dict[str, float]:
-    """Shares of right labels, NK recall and precision, and NK errors by arm.
+    """Shares of right labels; recall and precision of NK, of each lineage of T, and of flags.
 
-    ``states`` is over T, NK and innate lymphoid cells. ``nk_error_difference`` is the difference
-    between arms of the mean over patients of the NK cells missed or falsely called, as a share of
-    the patient's NK cells in the blood after the baseline; ``nk_share_bias_difference`` the same of
-    the called less the true share of NK among all cells.
+    ``states`` is over T, NK and innate lymphoid cells; innate lymphoid cells count as NK.
     """
-    right = {
-        name: float((table[column] == table[f"{column}_true"]).mean())
-        for name, column in (
-            ("compartments", "cell_type_coarse"),
-            ("lineages", "cell_type_lineage"),
-        )
-    }
-    lymphoid = table[table["cell_type_coarse_true"].isin(LYMPHOCYTES)]
-    is_nk, called = table["cell_type_coarse_true"] == "NK", table["cell_type_coarse"] == "NK"
+    lymphoid = choose_lymphoid(table)
     found = {
-        **right,
-        "states": float((lymphoid["cell_state"] == lymphoid["cell_state_true"]).mean()),
-        "nk_recall": float(called[is_nk].mean()),
-        "nk_precision": float(is_nk[called].mean()),
+        "compartments": _share_right(table, "cell_type_coarse"),
+        "lineages": _share_right(table, "cell_type_lineage"),
+        "states": _share_right(lymphoid, "cell_state"),
+        "unassigned states": float((lymphoid["cell_state"] == "unassigned").mean()),
     }
-    for name in ("CD4", "CD8", "Treg", "gd", "MAIT"):
+    for name in ("NK", *LINEAGES):
         truly, said = table["cell_type_lineage_true"] == name, table["cell_type_lineage"] == name
-        found[f"{name}_recall"] = float(said[truly].mean())
-        found[f"{name}_precision"] = float(truly[said].mean())
-    return found | _compare_arms(table, is_nk, called)
+        found |= _recall_precision(name, truly, said)
+    for name in FLAGS:
+        truly, said = (lymphoid[c].str.contains(name) for c in ("flags", "cell_flags"))
+        found |= _recall_precision(name, truly, said)
+    return found
 
 
-def _compare_arms(table: pd.DataFrame, is_nk: pd.Series, called: pd.Series) -> dict[str, float]:
-    blood = (table["tissue"] == "blood") & (table["visit"] != table["visit"].min())
-    wrong = (is_nk != called)[blood]
-    by = [table.loc[blood, "arm"], table.loc[blood, "patient_id"]]
-    n_wrong, n_nk = wrong.groupby(by).sum(), is_nk[blood].groupby(by).sum()
-    error = (n_wrong / n_nk).groupby("arm").mean()
-    bias = (called.astype(float) - is_nk)[blood].groupby(by).mean().groupby("arm").mean()
+def _share_right(table: pd.DataFrame, column: str) -> float:
+    return float((table[column] == table[f"{column}_true"]).mean())
+
+
+def _recall_precision(name: str, truly: pd.Series, said: pd.Series) -> dict[str, float]:
     return {
-        "nk_error_difference": float(np.ptp(error)),
-        "nk_share_bias_difference": float(np.ptp(bias)),
+        f"{name} recall": float(said[truly].mean()),
+        f"{name} precision": float(truly[said].mean()),
     }
 
 
-def read_truth(study: Path, truth: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The true cells, and the arm of each patient."""
-    cells = pd.read_csv(truth / "cells.tsv", sep="\t", keep_default_na=False, low_memory=False)
-    return cells, pd.read_csv(study / "allocation.tsv", sep="\t", dtype="str")
+def count_nk_errors(table: pd.DataFrame) -> pd.DataFrame:
+    """Errors with NK in each patient's blood at each visit.
+
+    Returns
+    -------
+    ``arm patient_id visit missed false bias``: NK cells missed and cells falsely called NK, both
+    as a share of the sample's NK cells, and the called less the true share of NK in all cells.
+    """
+    blood = table[table["tissue"] == "blood"]
+    is_nk = blood["cell_type_coarse_true"] == "NK"
+    called = blood["cell_type_coarse"] == "NK"
+    by = [blood["arm"], blood["patient_id"], blood["visit"]]
+    count = {
+        name: flags.groupby(by).sum()
+        for name, flags in (("missed", is_nk & ~called), ("false", called & ~is_nk), ("nk", is_nk))
+    }
+    n_cells = is_nk.groupby(by).size()
+    return pd.DataFrame(
+        {
+            "missed": count["missed"] / count["nk"],
+            "false": count["false"] / count["nk"],
+            "bias": (count["false"] - count["missed"]) / n_cells,
+        }
+    ).reset_index()
+
+
+def compare_arms(errors: pd.DataFrame, arms: tuple[str, str]) -> pd.DataFrame:
+    """Treated less reference arm after the baseline: mean difference and its standard error.
+
+    A row each for ``missed``, ``false`` and ``bias``, over patients.
+    """
+    later = (
+        errors[errors["visit"] != "baseline"].groupby(["arm", "patient_id"]).mean(numeric_only=True)
+    )
+    mean = later.groupby("arm").mean()
+    error = later.groupby("arm").var() / later.groupby("arm").count()
+    return pd.DataFrame(
+        {
+            "difference": mean.loc[arms[1]] - mean.loc[arms[0]],
+            "standard_error": np.sqrt(error.loc[arms[0]] + error.loc[arms[1]]),
+        }
+    )

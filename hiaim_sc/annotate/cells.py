@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from hiaim_sc.annotate.compartments import Evidence, call_compartments
 from hiaim_sc.annotate.evidence import MarkerEvidence
@@ -132,15 +133,16 @@ def annotate_cells(
     _require_same(compartments.iloc[rows], lymphocytes)
     table = compartments.copy()
     table["cell_type_lineage"] = table["cell_type_coarse"]
-    found = _annotate_lymphocytes(
-        compartments.iloc[rows].reset_index(drop=True),
-        lymphocytes,
-        embedding,
-        ReceptorEvidence.of(lymphocytes.obs, receptors),
-        number_clones(lymphocytes.obs, clone_cells),
-        panel,
-        options,
-    )
+    with threadpool_limits(limits=1):  # sums in another order change the last bits
+        found = _annotate_lymphocytes(
+            compartments.iloc[rows].reset_index(drop=True),
+            lymphocytes,
+            embedding,
+            ReceptorEvidence.of(lymphocytes.obs, receptors),
+            number_clones(lymphocytes.obs, clone_cells),
+            panel,
+            options,
+        )
     for name in found:
         column = (
             table[name]
