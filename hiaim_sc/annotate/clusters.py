@@ -38,7 +38,8 @@ def describe_clusters(
     Returns
     -------
     Release tables `cluster_labels`, a row per cluster: the most frequent label of each kind, the
-    share of its cells that have that `cell_type` (``vote``), the shares of ``ambiguous`` and
+    shares of its cells that have that `cell_type` (``vote``) and that `cell_state`
+    (``state_vote``), the shares of ``ambiguous`` and
     ``unassigned`` cells, and as ``evidence`` up to five genes of the panel for the label, by the
     share of cells in which they are detected; and `cluster_markers`, a row per cluster and gene of
     the panel: ``frac_detected``, ``mean_per_10k`` (mean over cells of counts per 10,000).
@@ -100,6 +101,7 @@ def _tabulate_labels(
                 "n_cells": len(members),
                 **most,
                 "vote": (members["cell_type"] == most["cell_type"]).mean(),
+                "state_vote": (members["cell_state"] == most["cell_state"]).mean(),
                 "frac_ambiguous": (members["cell_type_coarse"] == "ambiguous").mean(),
                 "frac_unassigned": (members["cell_type_coarse"] == "unassigned").mean(),
                 "evidence": _name_genes(shown, panel, [most["cell_state"], *most.values()]),

@@ -70,6 +70,7 @@ def _find_faults(name: str, table: pd.DataFrame) -> list[Fault]:
         for line, cell_type, bad in zip(count(2), table["cell_type"], is_unknown, strict=False)
         if bad
     ]
+    faults += _find_orphans(name, table)
     twice = table.duplicated(["level", "cell_type", "gene"])
     faults += [
         Fault(name, line, "gene", gene, "once for a cell type")
@@ -77,6 +78,17 @@ def _find_faults(name: str, table: pd.DataFrame) -> list[Fault]:
         if bad
     ]
     return faults
+
+
+def _find_orphans(name: str, table: pd.DataFrame) -> list[Fault]:
+    """Lineages and states whose parent the table does not have, so that they would not be told."""
+    known = sorted(set(table.loc[table["level"].isin(["compartment", "lineage"]), "cell_type"]))
+    has_parent = table["level"].isin(["lineage", "state"])
+    orphans = table.loc[has_parent & ~table["parent"].isin(known), "parent"]
+    return [
+        Fault(name, int(line) + 2, "parent", parent, f"one of {', '.join(known)}")
+        for line, parent in orphans.items()
+    ]
 
 
 def panel_genes(

@@ -91,7 +91,7 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
         ),
         "cluster_labels": (
             "pass clustering cluster n_cells cell_type cell_type_lineage cell_type_coarse "
-            "cell_state vote frac_ambiguous frac_unassigned evidence"
+            "cell_state vote state_vote frac_ambiguous frac_unassigned evidence"
         ),
         "cluster_markers": "pass cluster gene frac_detected mean_per_10k",
         "cell_type_overrides": (

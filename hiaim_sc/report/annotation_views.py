@@ -46,13 +46,24 @@ def view_clusters(labels: pd.DataFrame) -> View:
             read_text(row["cell_type"]),
             read_text(row["cell_state"]),
             format_percent(read_number(row["vote"])),
+            format_percent(read_number(row["state_vote"])) if read_text(row["cell_state"]) else "",
             read_text(row["evidence"]),
         ]
         for row in labels.to_dict("records")
     ]
-    heads = ["Clusters of", "Number", "Cells", "Cell type", "State", "Agree", "Detected in (share)"]
-    caption = "Clusters: the most frequent label, the cells that have it, and the genes for it."
-    return View(caption, heads, rows, frozenset((1, 2, 5)))
+    heads = [
+        "Clusters of",
+        "Number",
+        "Cells",
+        "Cell type",
+        "State",
+        "Of this type",
+        "Of this state",
+    ]
+    caption = (
+        "Clusters: the most frequent labels, the cells that have them, and the genes for them."
+    )
+    return View(caption, [*heads, "Genes (share of cells)"], rows, frozenset((1, 2, 5, 6)))
 
 
 def view_open_labels(quality: pd.DataFrame) -> View:

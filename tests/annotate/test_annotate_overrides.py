@@ -124,6 +124,7 @@ def test_clusters_have_their_commonest_label_its_vote_and_the_genes_for_it():
         ["t_nk", "1", 1, "proliferating T"],
     ]
     assert labels["vote"].tolist() == pytest.approx([2 / 3, 2 / 3, 1.0, 1.0])
+    assert labels["state_vote"].tolist() == pytest.approx([1 / 3, 1.0, 0.5, 1.0])
     assert labels["frac_unassigned"].tolist() == pytest.approx([0, 1 / 3, 0, 0])
     assert labels["evidence"].iloc[0] == "CD3D 1.00; CD3E 0.33"
     assert labels["evidence"].iloc[1] == "MS4A1 0.67"

@@ -89,6 +89,8 @@ def test_a_faulty_panel_lists_every_fault(tmp_path):
         "NK\tNKG7\t1\tfamily\t\tme\n"
         "kidney\tNPHS1\t1\tcompartment\t\tme\n"
         "T\tCD3D\t-1\tcompartment\t\tme\n"
+        "CD8\tCD8A\t1\tlineage\tT\tme\n"
+        "CD8 Tex\tLAYN\t1\tstate\tCD 8\tme\n"
     )
     with pytest.raises(UserInputError) as caught:
         read_panel(path)
@@ -97,6 +99,7 @@ def test_a_faulty_panel_lists_every_fault(tmp_path):
         (2, "sign", "plus"),
         (3, "level", "family"),
         (4, "cell_type", "kidney"),
+        (7, "parent", "CD 8"),
         (5, "gene", "CD3D"),
     ]
     path.write_text("gene\tsign\nCD3D\t1\n")

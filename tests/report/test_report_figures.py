@@ -411,6 +411,7 @@ def make_clusters():
             "cell_type_coarse": ["B", "T", "T"],
             "cell_state": ["", "unassigned", "CD8 Tem"],
             "vote": [0.9, 0.75, 1.0],
+            "state_vote": [1.0, 0.5, 0.6],
             "evidence": ["MS4A1 0.90", "CD3D 0.80; CD3E 0.70", "GZMK 0.60"],
         }
     )
@@ -431,6 +432,10 @@ def test_clusters_stand_with_their_genes_label_size_and_agreement():
         "B  (10; 1,200 cells, 90 % agree)",
         "CD8 T  (2; 300 cells, 75 % agree)",
     ]
+    markers = markers.assign(gene="GZMK", cluster="0").head(1)
+    figure = figures.cluster_evidence(labels[labels["pass"] == "t_nk"], markers)
+    labels_shown = [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    assert labels_shown == ["CD8 Tem  (0; 40 cells, 60 % agree)"]
 
 
 def test_open_labels_has_a_dot_per_sample_and_says_where():

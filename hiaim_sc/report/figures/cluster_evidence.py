@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _GENES_PER_LABEL: Final = 3
 _MOST_GENES: Final = 60
 _LARGEST_DOT: Final = 70.0
+_LEAST_PERCENT: Final = 2.0
 _SHARES: Final = (0.25, 0.5, 1.0)
 _OPEN: Final = {
     "frac_unassigned": "no cell type",
@@ -99,9 +100,10 @@ def _choose_genes(labels: pd.DataFrame) -> list[str]:
 
 
 def _name_row(row: dict) -> str:
-    state = row["cell_state"] if row["cell_state"] not in ("", "unassigned") else ""
-    label = state or row["cell_type"]
-    return f"{label}  ({row['cluster']}; {row['n_cells']:,} cells, {100 * row['vote']:.0f} % agree)"
+    label, vote = row["cell_type"], row["vote"]
+    if row["pass"] == "t_nk" and row["cell_state"] not in ("", "unassigned"):
+        label, vote = row["cell_state"], row["state_vote"]
+    return f"{label}  ({row['cluster']}; {row['n_cells']:,} cells, {100 * vote:.0f} % agree)"
 
 
 def _explain_dots(axes: Axes) -> None:
@@ -143,8 +145,8 @@ def open_labels(quality: pd.DataFrame, *, tissues: Sequence[str], visits: Sequen
             if len(values):
                 axes.plot([values.median()] * 2, [row - 0.35, row + 0.35], color=INK, lw=1.4)
         axes.set_title(title)
-        axes.set_xlabel("% of the sample's cells")
-        axes.set_xlim(left=0)
+        axes.set_xlabel("% of the sample's cells" + " of these" * column.startswith("frac_state"))
+        axes.set_xlim(0, max(axes.get_xlim()[1], _LEAST_PERCENT))
         axes.grid(visible=True, axis="x")
     panels[0].set_yticks(range(len(places)), [label_place(*place) for place in places])
     panels[0].set_ylim(len(places) - 0.5, -0.5)
