@@ -8,7 +8,7 @@ import numpy as np
 
 _MAX_EXACT = 50_000  # beyond, comparing all cells with all costs more than the rest together
 _PER_LIST = 128  # cells
-_N_PROBE = 28  # lists that a list is held against, itself included
+_N_PROBE = 64  # lists that a list is held against, itself included
 _N_ITERATIONS, _PER_MEAN, _SEED = 6, 39, 1  # of k-means: rounds, cells per mean, seed
 _N_QUERIES = 500  # on which recall is measured
 _CHUNK = 5000  # cells at a time
@@ -47,7 +47,7 @@ def find_neighbours(
         Neighbours beside the cell itself; fewer where there are fewer cells.
     max_exact
         Up to so many cells the search is exact. Beyond, k-means parts the cells into lists of
-        about 128; the cells of a list are held against those of the 28 lists nearest to it, all
+        about 128; the cells of a list are held against those of the 64 lists nearest to it, all
         at once.
     """
     import faiss

@@ -47,6 +47,7 @@ def test_small_distances_far_from_the_origin_are_not_lost():
 
 def test_the_search_through_lists_measures_its_own_recall(monkeypatch):
     monkeypatch.setattr(neighbours, "_PER_LIST", 40)
+    monkeypatch.setattr(neighbours, "_N_PROBE", 28)
     points = np.random.default_rng(1).normal(size=(3000, 10)).astype(np.float32)
     found = find_neighbours(points, 10, max_exact=1000)
     exact = find_neighbours(points, 10)
@@ -61,6 +62,7 @@ def test_the_search_through_lists_is_the_same_whatever_the_threads(monkeypatch):
     import faiss
 
     monkeypatch.setattr(neighbours, "_PER_LIST", 40)
+    monkeypatch.setattr(neighbours, "_N_PROBE", 28)
     points = np.random.default_rng(2).normal(size=(2000, 8)).astype(np.float32)
     before = faiss.omp_get_max_threads()
     try:
