@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO ?= demo
 STUDY ?= $(DEMO)/study
+SIZES ?= 20000 100000 270000
 
 .PHONY: help setup demo test check format calibrate bench mutants clean
 
@@ -49,6 +50,7 @@ bench: $(READY)  ## speed beside plain scripts
 	@$(BIN)/python -m benchmarks.resampling
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=2 $(BIN)/python -m benchmarks.receptors
 	@$(BIN)/python -m benchmarks.dna_barcodes
+	@$(BIN)/python -m benchmarks.cells $(SIZES)
 
 mutants: $(READY)  ## break each formula in turn and see that a test notices
 	@$(BIN)/python -m benchmarks.mutants
