@@ -51,6 +51,7 @@ bench: $(READY)  ## speed beside plain scripts
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=2 $(BIN)/python -m benchmarks.receptors
 	@$(BIN)/python -m benchmarks.dna_barcodes
 	@$(BIN)/python -m benchmarks.cells $(SIZES)
+	@$(BIN)/python -m benchmarks.orchestration
 
 mutants: $(READY)  ## break each formula in turn and see that a test notices
 	@$(BIN)/python -m benchmarks.mutants
