@@ -394,6 +394,7 @@ def test_what_is_no_fastq_is_refused_with_the_record(tmp_path, design, tags, tex
         (b"PK\x03\x04" + bytes(90), "a spreadsheet or zip file"),
         (b"<!doctype html><html>\n\n\n\n", "a web page"),
     ],
+    ids=["bzip2", "xz", "bam", "zip", "html"],  # not the bytes, in which the time may stand
 )
 def test_other_kinds_of_files_are_named(tmp_path, design, tags, content, words):
     path = tmp_path / "reads.fastq.gz"
