@@ -50,6 +50,7 @@ bench: $(READY)  ## speed beside plain scripts
 	@$(BIN)/python -m benchmarks.resampling
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=2 $(BIN)/python -m benchmarks.receptors
 	@$(BIN)/python -m benchmarks.dna_barcodes
+	@$(BIN)/python -m benchmarks.doublets
 	@$(BIN)/python -m benchmarks.cells $(SIZES)
 	@$(BIN)/python -m benchmarks.orchestration
 
