@@ -188,7 +188,7 @@ class Study:
         """The samples, with the days from the planned day and from the last infusion."""
         taken = pd.to_datetime(self.samples["collected_on"])
         enrolled = self.participants.set_index("patient_id").get("enrolled_on")
-        planned = self.samples["visit"].map(self.config.design.visits)
+        planned = self.samples["visit"].map(self.config.design.visits).astype("float64")
         since_enrolment = (
             np.nan
             if enrolled is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -151,6 +152,29 @@ def test_expected_samples_without_a_row_are_not_collected(small_study):
     assert set(without["reason"]) == {"no row in samples.tsv"}
     unsafe = samples.set_index("sample_id").loc["S5"]
     assert (unsafe["status"], unsafe["reason"]) == ("lesion_unsafe", "bleeding")
+
+
+def test_days_from_the_plan_and_since_the_infusion(small_study):
+    study = small_study.read()
+    participants = study.participants.assign(enrolled_on="2026-03-01")
+    samples = study.samples.assign(collected_on="2026-03-03", last_infusion_on=None)
+    samples.loc[0, "last_infusion_on"] = "2026-02-20"
+    dated = replace(study, participants=participants, samples=samples).expected_samples()
+    found = dated[dated["sample_id"].notna()].set_index("sample_id")
+    days = study.config.design.visits
+    planned = found["visit"].map(days)
+    assert (found["days_from_plan"] == 2 - planned).all()
+    first = samples.loc[0, "sample_id"]
+    assert found.loc[first, "days_since_infusion"] == 11
+    assert found["days_since_infusion"].notna().sum() == 1
+    assert dated.loc[dated["sample_id"].isna(), "days_from_plan"].isna().all()
+
+
+def test_a_study_without_samples_expects_those_that_are_planned(small_study):
+    study = small_study.read()
+    samples = replace(study, samples=study.samples.iloc[:0]).expected_samples()
+    assert set(samples["status"]) == {"not_collected"}
+    assert samples["days_from_plan"].isna().all()
 
 
 def test_strata_and_identity_columns(small_study):
