@@ -149,7 +149,8 @@ def test_genes_of_signatures_leave_no_trace_in_what_is_annotated_and_embedded():
     signatures, panel = read_signatures(), read_panel(None)
 
     def gather(wanted):
-        return gather_counts([("L1", "run1", counts, list(counts.obs_names))], wanted)
+        libraries = [("L1", "run1", counts, list(counts.obs_names))]
+        return gather_counts(libraries, wanted).to_anndata()
 
     with_them = gather(panel_genes(features, panel, signatures))
     without = gather(panel_genes(features, panel, signatures.iloc[:0]))
