@@ -41,7 +41,7 @@ ENDPOINT_LABELS: Final = {
     "pmhc_mag": "T cells that recognise an antigen",
     "cells_kept": "cells that pass quality control",
     "median_counts": "median UMIs of a cell",
-    "tcr_capture": "CD4 and CD8 T cells with both chains of a receptor",
+    "tcr_capture": "T cells with both receptor chains",
     "clone_depth": "T cells with a clone",
     "days_from_plan": "days from the planned to the actual day",
     "days_since_infusion": "days since the last infusion",
