@@ -57,6 +57,8 @@ def _together(nodeid: str) -> str:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     required = set(filter(None, os.environ.get("HIAIM_REQUIRE", "").split(",")))
+    if item.get_closest_marker("long") is not None and not required:
+        pytest.skip("takes minutes; runs where HIAIM_REQUIRE is set, as .ci/run sets it")
     for mark in ("slurm", "postgres", "browser"):
         if item.get_closest_marker(mark) is None or (reason := _missing(mark)) is None:
             continue

@@ -19,7 +19,7 @@ import yaml
 from operations_guide import block
 from slurm_node import ask, one_node_cluster
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from operations_guide import block
 
 from flows._server import descendants, free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 PATIENCE_SECONDS = 600
 STILL_SECONDS = 3

@@ -20,7 +20,7 @@ from private_postgres import private_postgres
 
 from flows._server import free_port, stop_process
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgres]
+pytestmark = [pytest.mark.long, pytest.mark.postgres]
 
 GUIDE = "A server for a team"
 PASSWORD = "team:correct-horse"

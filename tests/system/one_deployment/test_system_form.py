@@ -8,7 +8,7 @@ import time
 import pytest
 from web_browser import headless_chromium
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser]
+pytestmark = [pytest.mark.long, pytest.mark.browser]
 
 REPOSITORY_OUTPUT = "test-output"
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from operations_guide import block, blocks
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 # Heading and first words of each block: the file of the test that takes it from the guide.
 TYPED_BY = {

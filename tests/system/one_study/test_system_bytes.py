@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from hiaim_sc.names import RELEASE_TABLES
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def shuffle_rows(path, seed):
