@@ -100,22 +100,14 @@ def test_a_lost_job_is_asked_for_again(fate):
     losses.require_jobs()
 
 
-def test_a_job_that_waits_is_left_in_peace():
-    queue, losses = Queue("waits"), Losses("no logs")
-
-    async def run():
-        async with queue.cluster(losses) as client:
-            future = client.submit(int, 7)
-            await asyncio.sleep(1)
-            return future.status
-
-    assert asyncio.run(run()) == "pending"
-    assert (queue.n_submitted, losses.n_times) == (1, 0)
-
-
-def test_a_cluster_that_does_not_answer_loses_no_job():
-    queue, losses = Queue("dies"), Losses("no logs")
-    queue.answers = False
+@pytest.mark.parametrize(
+    ("fate", "answers"),
+    [("waits", True), ("dies", False)],
+    ids=["the job waits", "the cluster does not answer"],
+)
+def test_no_job_is_lost_that_may_still_come(fate, answers):
+    queue, losses = Queue(fate), Losses("no logs")
+    queue.answers = answers
 
     async def run():
         async with queue.cluster(losses) as client:
