@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 60
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-_ARGUMENTS = [
-    "--headless=new",
+# Chromium as root, without a screen, that asks nobody for anything
+ALONE = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
-    "--window-size=1400,1800",
-]
+)
+_ARGUMENTS = ["--headless=new", *ALONE, "--window-size=1400,1800"]
 
 
 class Browser:

@@ -9,18 +9,14 @@ from uuid import UUID
 
 import httpx
 import pytest
+from web_browser import ALONE
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 CHROMIUM = [
     "chromium",
     "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
+    *ALONE,
     "--virtual-time-budget=30000",
     "--window-size=1600,4000",
 ]
