@@ -110,6 +110,8 @@ def _search_lists(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Neighbours of all cells, each list of cells against the lists nearest to it."""
     import faiss
 
+    from hiaim_sc.integrate.nearest import take_smallest  # compiled: not for every worker
+
     n_cells, n_dims = points.shape
     n_lists = max(n_cells // _PER_LIST, 1)
     means = faiss.Kmeans(
@@ -120,6 +122,7 @@ def _search_lists(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     order = np.argsort(of_list, kind="stable")
     ends = np.concatenate([[0], np.cumsum(np.bincount(of_list, minlength=n_lists))])
     near = faiss.knn(means.centroids, means.centroids, min(_N_PROBE, n_lists))[1]
+    asked, held = _as_factors(points)
     indices = np.empty((n_cells, k), dtype=np.int32)
     distances = np.empty((n_cells, k), dtype=np.float32)
     for number in range(n_lists):
@@ -127,10 +130,22 @@ def _search_lists(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         if len(rows) == 0:
             continue
         others = np.concatenate([order[ends[i] : ends[i + 1]] for i in near[number]])
-        found = faiss.knn(points[rows], points[others], k + 1)[1]
-        found = np.where(found < 0, rows[:, None], others[found])
+        places = np.empty((len(rows), min(k + 1, len(others))), dtype=np.int64)
+        take_smallest(asked[rows] @ held[others].T, places)
+        found = np.tile(rows[:, None], (1, k + 1))
+        found[:, : places.shape[1]] = others[places]
         indices[rows], distances[rows] = _sort_others(points, rows, found)
     return indices, distances
+
+
+def _as_factors(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two tables whose product is the squared distance less the asking cell's squared length.
+
+    ``|a - b|^2 - |a|^2 = [-2 a, 1] . [b, |b|^2]``.
+    """
+    length = np.einsum("ij,ij->i", points, points)[:, None]
+    asked = np.hstack([-2 * points, np.ones_like(length)])
+    return asked, np.hstack([points, length])
 
 
 def _sort_others(

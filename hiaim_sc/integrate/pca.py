@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import eigh
-from scipy.linalg.blas import ssyrk
 
 from hiaim_sc.integrate.gather import take_columns
 from hiaim_sc.storage import StoredCounts
@@ -63,8 +62,8 @@ def reduce_dimensions(counts: AnnData | StoredCounts, n_pcs: int) -> PrincipalCo
     """Principal components of log-normalised, scaled and clipped counts.
 
     Counts are brought to 10,000 per cell (of ``obs["total_counts"]``), log1p, scaled to unit
-    variance per gene and clipped at 10. The eigenvectors of the gene x gene Gram matrix are found
-    from chunks of cells, products in float32 and sums in float64.
+    variance per gene and clipped at 10. The eigenvectors of the genes' covariance are found from
+    chunks of cells, with the sums of products in float64; only what a cell holds is multiplied.
 
     Parameters
     ----------
@@ -74,24 +73,25 @@ def reduce_dimensions(counts: AnnData | StoredCounts, n_pcs: int) -> PrincipalCo
     n_pcs
         Components wanted; fewer when cells or genes are fewer.
     """
+    from hiaim_sc.integrate.products import add_products  # compiled: not for every worker
+
     source = CountSource.of(counts, counts.var["highly_variable"].to_numpy(dtype=bool))
     mean, sd = source.moments()
     n_genes, n_cells = len(mean), source.n_cells
     scale = _Scale.of(mean, sd)
-    covariance = np.zeros((n_genes, n_genes))  # its lower triangle
-    centre = np.zeros(n_genes)
-    for block in source.normalised():
-        dense = scale.apply(block)
-        covariance += ssyrk(1.0, dense.T, lower=1)
-        centre += dense.sum(axis=0, dtype=np.float64)
+    products, centre = np.zeros((n_genes, n_genes)), np.zeros(n_genes)
+    for block in map(scale.apply, source.normalised()):
+        add_products(block.data, block.indices, block.indptr, products)
+        centre += np.bincount(block.indices, block.data, n_genes)
     centre /= n_cells
+    covariance = products  # its upper triangle; one such matrix is enough
     covariance -= n_cells * np.outer(centre, centre)
     covariance /= n_cells - 1
     spread = np.trace(covariance)
     n_found = min(n_pcs, n_cells - 1, n_genes)
     values, loadings = eigh(
         covariance,
-        lower=True,
+        lower=False,
         overwrite_a=True,
         subset_by_index=[n_genes - n_found, n_genes - 1],
     )
@@ -178,29 +178,26 @@ class CountSource:
 
 @dataclass(frozen=True)
 class _Scale:
-    """Scaling to unit variance and clipping, as the sum of a sparse matrix and a row.
+    """Scaling to unit variance and clipping of the stored values, up to a constant per gene.
 
     With z = mean / sd and x the values over sd, clip(x - z, -10, 10) is ``clip(x, low, z + 10) -
-    low`` plus ``low - z`` where low = max(z - 10, 0): the first is 0 where x is.
+    low`` plus ``low - z`` where low = max(z - 10, 0): the first is 0 where x is, the second the
+    same for all cells, so that neither covariances nor centred coordinates need it.
     """
 
     sd: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    zero: np.ndarray
 
     @classmethod
     def of(cls, mean: np.ndarray, sd: np.ndarray) -> _Scale:
         z = mean / sd
-        low = np.maximum(z - _CLIP, 0.0)
-        parts = (1 / sd, low, z + _CLIP, low - z)
+        parts = (1 / sd, np.maximum(z - _CLIP, 0.0), z + _CLIP)
         return cls(*(part.astype(np.float32) for part in parts))
 
-    def apply(self, block: sp.csr_matrix) -> np.ndarray:
+    def apply(self, block: sp.csr_matrix) -> sp.csr_matrix:
         gene = block.indices
         values = block.data * self.sd[gene]
         np.clip(values, self.low[gene], self.high[gene], out=values)
         values -= self.low[gene]
-        dense = sp.csr_matrix((values, gene, block.indptr), shape=block.shape).toarray()
-        dense += self.zero
-        return dense
+        return sp.csr_matrix((values, gene, block.indptr), shape=block.shape)
