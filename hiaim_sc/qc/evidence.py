@@ -147,7 +147,7 @@ def marker_columns(counts: AnnData) -> np.ndarray:
         for gene in markers.split():
             marks.setdefault(gene, []).append(column)
     belongs = np.zeros((counts.n_vars, len(COMPARTMENT_MARKERS)), dtype=bool)
-    for row, symbol in enumerate(counts.var["symbol"]):
+    for row, symbol in enumerate(counts.var["symbol"].tolist()):
         if symbol in marks:
             belongs[row, marks[symbol]] = True
     return belongs

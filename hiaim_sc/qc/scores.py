@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from hiaim_sc.names.genes import gene_set
+from hiaim_sc.qc.metrics import whole_counts
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -54,33 +54,34 @@ def score_programmes(counts: AnnData) -> pd.DataFrame:
     Tirosh et al. 2016, Science 352:189 (cell cycle, controls by expression).
     DOI 10.1126/science.aad0501
     """
-    matrix: Any = sparse.csr_matrix(counts.X)
-    symbols = counts.var["symbol"].astype(str)
-    total = np.maximum(np.asarray(matrix.sum(axis=1)).ravel(), 1)
-    haemoglobin = np.flatnonzero(symbols.isin(gene_set("haemoglobin")))
+    from hiaim_sc.qc.passes import measure, sum_logged, weigh_logged
+
+    arrays = whole_counts(counts)
+    symbols = counts.var["symbol"].tolist()
+    total, _, of_haemoglobin = measure(*arrays, _is_of("haemoglobin", symbols))
+    total = np.maximum(total, 1)
     table = pd.DataFrame(index=counts.obs_names)
-    of_haemoglobin = np.asarray(matrix[:, haemoglobin].sum(axis=1)).ravel()
     table["pct_counts_hb"] = 100.0 * of_haemoglobin / total
-    logged = _log_normalise(matrix, total)
-    bins = _bin_genes(logged)
-    for column, name in _SCORED.items():
-        weights = _weigh(symbols.isin(gene_set(name)).to_numpy(), bins)
-        table[column] = np.nan if weights is None else logged @ weights
+    scale = _COUNTS_PER_CELL / total
+    bins = _bin_genes(sum_logged(*arrays, scale, counts.n_vars))
+    weights = {column: _weigh(_is_of(name, symbols), bins) for column, name in _SCORED.items()}
+    known = {column: found for column, found in weights.items() if found is not None}
+    by_gene = np.column_stack([np.zeros((counts.n_vars, 0)), *known.values()])
+    scores = dict(zip(known, weigh_logged(*arrays, scale, by_gene).T, strict=True))
+    for column in _SCORED:
+        table[column] = scores.get(column, np.nan)
     table["phase"] = _call_phase(table["s_score"].to_numpy(), table["g2m_score"].to_numpy())
     return table
 
 
-def _log_normalise(matrix: sparse.csr_matrix, total: np.ndarray) -> sparse.csr_matrix:
-    scale = np.repeat((_COUNTS_PER_CELL / total).astype(np.float32), np.diff(matrix.indptr))
-    scale *= matrix.data
-    scale += 1  # single precision: values are counts, none so small that log1p would differ
-    data = np.log(scale, out=scale)
-    return sparse.csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+def _is_of(name: str, symbols: list[str]) -> np.ndarray:
+    """Which genes are of a set. (n_genes,) bool."""
+    genes = gene_set(name)
+    return np.array([symbol in genes for symbol in symbols], dtype=bool)
 
 
-def _bin_genes(logged: sparse.csr_matrix) -> np.ndarray:
+def _bin_genes(total: np.ndarray) -> np.ndarray:
     """Bin of each gene by its mean, the bins of equal size; -1 for genes of no count."""
-    total = np.bincount(logged.indices, weights=logged.data, minlength=logged.shape[1])
     found = np.flatnonzero(total > 0)
     bins = np.full(len(total), -1)
     order = found[np.argsort(total[found], kind="stable")]

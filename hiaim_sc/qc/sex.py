@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from hiaim_sc.names.genes import gene_set
+from hiaim_sc.qc.metrics import whole_counts
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -34,12 +35,13 @@ def count_sex_genes(
     ``sample_id female male``: a row per sample of a pooled library by its id, else one row without
     a sample.
     """
+    from hiaim_sc.qc.passes import measure
+
     kept = counts.obs_names.isin(cell_qc.loc[cell_qc["qc_pass"], "cell_barcode"])
-    symbols = counts.var["symbol"].astype(str)
-    matrix: Any = counts.X
+    arrays, symbols = whole_counts(counts), counts.var["symbol"].tolist()
     found = pd.DataFrame(
         {
-            sex: np.asarray(matrix @ symbols.isin(gene_set(sex)).to_numpy(dtype=np.int64)).ravel()
+            sex: measure(*arrays, np.array([name in gene_set(sex) for name in symbols]))[2]
             for sex in SEXES
         },
         index=counts.obs_names,

@@ -65,6 +65,22 @@ def test_large_and_wide_counts_keep_their_values_and_their_type(tmp_path):
     np.testing.assert_array_equal(found.X.toarray(), x.toarray())
 
 
+@pytest.mark.parametrize("shard", [4, 1 << 23])
+def test_a_count_too_large_for_its_place_widens_what_lies_there(tmp_path, monkeypatch, shard):
+    monkeypatch.setattr(counts, "_SHARD", shard)
+    monkeypatch.setattr(counts, "_CHUNK", 4)
+    given, made = blocks([5, 4, 6])
+    made[1][0].data[2] = 70_000
+    made[2][0].data[0] = -1
+    found = StoredCounts(write_payload(tmp_path, "selected", given))
+    expected = np.vstack([x.toarray() for x, _ in made])
+    np.testing.assert_array_equal(found.rows(0, 15).toarray(), expected)
+    assert found.rows(0, 15).dtype == np.int32
+    small = StoredCounts(write_payload(tmp_path, "small", blocks([5, 4])[0]))
+    assert [array.dtype for array in small._arrays] == [np.uint16, np.uint16]
+    assert [array.dtype for array in found._arrays] == [np.int32, np.uint16]
+
+
 def test_an_object_that_holds_more_than_counts_is_kept_whole(tmp_path):
     x, obs = make_block(5, 1)
     whole = anndata.AnnData(X=x, obs=obs, obsm={"X_pca": np.ones((5, 2))})

@@ -1,0 +1,97 @@
+"""Passes over a library's stored counts, compiled: each reads the matrix once and copies nothing.
+
+These kernels call none of another file: numba's cache sees the changes of one file only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_N_KNOWN = 16  # counts of which a cell's logarithm is worked out once
+
+
+@njit(cache=True)
+def measure(
+    data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, marked: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counts, genes with a count, and counts of marked genes of each cell, all (n_cells,) int64.
+
+    Parameters
+    ----------
+    data, indices, indptr
+        Counts, cells x genes, CSR.
+    marked
+        (n_genes,) bool.
+    """
+    n_cells = len(indptr) - 1
+    total, n_genes, of_marked = (
+        np.zeros(n_cells, np.int64),
+        np.zeros(n_cells, np.int64),
+        np.zeros(n_cells, np.int64),
+    )
+    for cell in range(n_cells):
+        counts, genes, some = 0, 0, 0
+        for i in range(indptr[cell], indptr[cell + 1]):
+            counts += data[i]
+            genes += data[i] != 0
+            some += data[i] * marked[indices[i]]
+        total[cell], n_genes[cell], of_marked[cell] = counts, genes, some
+    return total, n_genes, of_marked
+
+
+@njit(cache=True)
+def sum_logged(
+    data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, scale: np.ndarray, n_genes: int
+) -> np.ndarray:
+    """Sum over cells of log1p(scale x counts) of each gene, (n_genes,).
+
+    Parameters
+    ----------
+    data, indices, indptr
+        Counts, cells x genes, CSR; whole numbers >= 0.
+    scale
+        (n_cells,) what a cell's counts are multiplied by.
+    """
+    found = np.zeros(n_genes)
+    known = np.zeros(_N_KNOWN)
+    for cell in range(len(indptr) - 1):
+        for count in range(_N_KNOWN):
+            known[count] = np.log1p(scale[cell] * count)
+        for i in range(indptr[cell], indptr[cell + 1]):
+            count = data[i]
+            found[indices[i]] += known[count] if count < _N_KNOWN else np.log1p(scale[cell] * count)
+    return found
+
+
+@njit(cache=True)
+def weigh_logged(
+    data: np.ndarray,
+    indices: np.ndarray,
+    indptr: np.ndarray,
+    scale: np.ndarray,
+    weights: np.ndarray,
+) -> np.ndarray:
+    """Weighted sums over genes of log1p(scale x counts) of each cell, (n_cells, n_sums).
+
+    Parameters
+    ----------
+    data, indices, indptr
+        Counts, cells x genes, CSR; whole numbers >= 0.
+    scale
+        (n_cells,) what a cell's counts are multiplied by.
+    weights
+        (n_genes, n_sums).
+    """
+    n_sums = weights.shape[1]
+    found = np.zeros((len(indptr) - 1, n_sums))
+    known = np.zeros(_N_KNOWN)
+    for cell in range(len(indptr) - 1):
+        for count in range(_N_KNOWN):
+            known[count] = np.log1p(scale[cell] * count)
+        for i in range(indptr[cell], indptr[cell + 1]):
+            count = data[i]
+            value = known[count] if count < _N_KNOWN else np.log1p(scale[cell] * count)
+            for column in range(n_sums):
+                found[cell, column] += value * weights[indices[i], column]
+    return found
