@@ -10,13 +10,16 @@ import pandas as pd
 import scipy.sparse as sp
 from sklearn.metrics import adjusted_rand_score
 
-from hiaim_sc.integrate import reason_to_exclude
+from hiaim_sc.config import EmbedOptions
+from hiaim_sc.integrate.embed import correct_batches
 from hiaim_sc.integrate.graph import cluster_graph, weigh_neighbours
-from hiaim_sc.integrate.neighbours import Neighbours
+from hiaim_sc.integrate.neighbours import find_neighbours
 from hiaim_sc.storage import Artefact, Recipe, Store
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from anndata import AnnData
 
 _N_COMPONENTS = 20
 
@@ -24,8 +27,7 @@ _N_COMPONENTS = 20
 def compare_sides(store: Path, plain: Path) -> list[str]:
     """Lines on highly variable genes, components, clusters and the recall of the neighbours.
 
-    Genes that we never embed are left out of the plain script's: its list is cut at as many genes
-    as are left.
+    Seeds are those of Harmony, the search and Leiden alike.
     """
     genes = _of(store, "features").read("features")
     embedding = _of(store, "embedding").read("embedding")
@@ -36,7 +38,7 @@ def compare_sides(store: Path, plain: Path) -> list[str]:
     their_loadings = pd.read_parquet(plain / "loadings.parquet")
     ours = pd.DataFrame(embedding.obs).set_index(["library_id", "cell_barcode"])["leiden"]
     both = cells.join(ours.rename("ours"), how="inner")
-    again = _cluster_again(embedding.uns["neighbours"], ours.index).reindex(both.index)
+    again = pd.Series(_cluster_again(embedding), index=ours.index).reindex(both.index)
     found = both["ours"]
     return [
         f"Highly variable genes in common: {_share_genes(genes, theirs):.4f}.",
@@ -53,10 +55,13 @@ def compare_sides(store: Path, plain: Path) -> list[str]:
     ]
 
 
-def _cluster_again(neighbours: dict[str, np.ndarray], cells: pd.Index) -> pd.Series:
-    """Our clusters with another seed."""
-    weights = weigh_neighbours(Neighbours(**neighbours))
-    return pd.Series(cluster_graph(weights, 1.0, seed=12345), index=cells)
+def _cluster_again(embedding: AnnData) -> np.ndarray:
+    """Our clusters with other seeds."""
+    coordinates = correct_batches(
+        embedding.obsm["X_pca"], embedding.obs["batch"], EmbedOptions(), seed=12345
+    )
+    found = find_neighbours(coordinates, EmbedOptions().n_neighbors)
+    return cluster_graph(weigh_neighbours(found), EmbedOptions().resolution, seed=12345)
 
 
 def _of(store: Path, stage: str) -> Artefact:
@@ -66,10 +71,8 @@ def _of(store: Path, stage: str) -> Artefact:
 
 
 def _share_genes(ours: pd.DataFrame, theirs: pd.DataFrame) -> float:
-    chosen = theirs[theirs["highly_variable"]].sort_values("highly_variable_rank")
-    allowed = chosen[[not reason_to_exclude(symbol) for symbol in chosen["symbol"]]]["gene_ids"]
-    own = ours[ours["highly_variable"]].sort_values("rank")["gene_id"].head(len(allowed))
-    return len(set(own) & set(allowed)) / max(len(allowed), 1)
+    found = set(theirs.loc[theirs["highly_variable"], "gene_ids"])
+    return len(found & set(ours.loc[ours["highly_variable"], "gene_id"])) / max(len(found), 1)
 
 
 def _scanpy_loadings(store: Path, genes: pd.Index) -> pd.DataFrame:

@@ -83,7 +83,7 @@ def qc(inputs: Inputs) -> Payloads:
     table, samples = found.table, inputs.table("cell_samples")
     if samples is not None:
         table = exclude_unassigned(table, samples)
-    sexes = count_sex_genes(counts, table, samples)
+    sexes = count_sex_genes(found.sex_genes, table, samples)
     return {"cell_qc": table, "limits": found.limits, "sex_counts": sexes}
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
+    # data, indices and indptr of CSR counts, and the rows that count
+    type _Stored = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
 _SPAN = 0.3  # of the loess fit, as in Seurat v3 and scanpy
 _MIN_CELLS = 10
 _MIN_GENES = 10  # that vary
@@ -70,7 +73,7 @@ def summarise_genes(counts: AnnData, kept: Sequence[str]) -> pd.DataFrame:
 
 
 def _standardised_variance(
-    stored: tuple[np.ndarray, ...], mean: np.ndarray, total: np.ndarray, square: np.ndarray
+    stored: _Stored, mean: np.ndarray, total: np.ndarray, square: np.ndarray
 ) -> np.ndarray:
     from hiaim_sc.integrate.sums import sum_beyond
 

@@ -1,38 +1,48 @@
-"""The smallest of many distances, compiled: the one part of a search that is no matrix product."""
+"""The smallest distances of each cell so far, compiled: what of a search is no matrix product."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
+
 from numba import njit
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @njit(cache=True)
-def take_smallest(values: np.ndarray, found: np.ndarray) -> None:
-    """Positions of the smallest values of each row, smallest first; of equal ones the first.
+def keep_smallest(
+    values: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    smallest: np.ndarray,
+    found: np.ndarray,
+) -> None:
+    """Take the values of a block into the smallest of each row; of equal ones the first stays.
 
     Parameters
     ----------
     values
-        (n_rows, n_columns) float32.
-    found
-        (n_rows, k) int64, filled in place; k is at most n_columns.
+        (n_asked, n_held) float32.
+    rows
+        (n_asked,) rows of the results that the block's rows are.
+    columns
+        (n_held,) what the block's columns are called in `found`.
+    smallest, found
+        (n_rows, k) the smallest values of each row, smallest first, and their columns; changed in
+        place.
     """
-    k = found.shape[1]
-    smallest = np.empty(k, values.dtype)
-    for row in range(values.shape[0]):
-        size = 0
-        for column in range(values.shape[1]):
-            value = values[row, column]
-            if size == k:
-                if value >= smallest[k - 1]:  # nearly always
-                    continue
-                place = k - 1
-            else:
-                place = size
-                size += 1
-            while place > 0 and smallest[place - 1] > value:
-                smallest[place] = smallest[place - 1]
+    last = smallest.shape[1] - 1
+    for asked in range(len(rows)):
+        row = rows[asked]
+        for held in range(len(columns)):
+            value = values[asked, held]
+            if value >= smallest[row, last]:  # nearly always
+                continue
+            place = last
+            while place > 0 and smallest[row, place - 1] > value:
+                smallest[row, place] = smallest[row, place - 1]
                 found[row, place] = found[row, place - 1]
                 place -= 1
-            smallest[place] = value
-            found[row, place] = column
+            smallest[row, place] = value
+            found[row, place] = columns[held]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 _MAX_EXACT = 50_000  # beyond, comparing all cells with all costs more than the rest together
-_PER_LIST = 128  # cells
-_N_PROBE = 64  # lists that a list is held against, itself included
+_PER_LIST = 256  # cells
+_N_PROBE = 16  # lists that a cell is held against
 _N_ITERATIONS, _PER_MEAN, _SEED = 6, 39, 1  # of k-means: rounds, cells per mean, seed
 _N_QUERIES = 500  # on which recall is measured
 _CHUNK = 5000  # cells at a time
@@ -47,8 +47,9 @@ def find_neighbours(
         Neighbours beside the cell itself; fewer where there are fewer cells.
     max_exact
         Up to so many cells the search is exact. Beyond, k-means parts the cells into lists of
-        about 128; the cells of a list are held against those of the 64 lists nearest to it, all
-        at once.
+        about 256, and a cell is held against those of the 16 lists whose means are nearest to it.
+        Which lists they are is asked for each cell: by list, the neighbours beyond a list's border
+        would be missed together, and clusters would end there.
     """
     import faiss
 
@@ -107,10 +108,13 @@ def _search(points: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarray
 
 
 def _search_lists(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours of all cells, each list of cells against the lists nearest to it."""
+    """Neighbours of all cells, each among the cells of the lists nearest to it.
+
+    A list is held against all cells that ask for it at once.
+    """
     import faiss
 
-    from hiaim_sc.integrate.nearest import take_smallest  # compiled: not for every worker
+    from hiaim_sc.integrate.nearest import keep_smallest  # compiled: not for every worker
 
     n_cells, n_dims = points.shape
     n_lists = max(n_cells // _PER_LIST, 1)
@@ -118,24 +122,27 @@ def _search_lists(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         n_dims, n_lists, niter=_N_ITERATIONS, max_points_per_centroid=_PER_MEAN, seed=_SEED
     )
     means.train(points)
-    of_list = means.assign(points)[1]
-    order = np.argsort(of_list, kind="stable")
-    ends = np.concatenate([[0], np.cumsum(np.bincount(of_list, minlength=n_lists))])
-    near = faiss.knn(means.centroids, means.centroids, min(_N_PROBE, n_lists))[1]
+    n_probe = min(_N_PROBE, n_lists)
+    near = faiss.knn(points, means.centroids, n_probe)[1]
+    members, asking = _group(near[:, 0], n_lists), _group(near.ravel(), n_lists)
     asked, held = _as_factors(points)
+    smallest = np.full((n_cells, k + 1), np.inf, dtype=np.float32)
+    found = np.tile(np.arange(n_cells, dtype=np.int32)[:, None], (1, k + 1))
+    for columns, places in zip(members, asking, strict=True):
+        rows = places // n_probe
+        keep_smallest(asked[rows] @ held[columns].T, rows, columns, smallest, found)
     indices = np.empty((n_cells, k), dtype=np.int32)
     distances = np.empty((n_cells, k), dtype=np.float32)
-    for number in range(n_lists):
-        rows = order[ends[number] : ends[number + 1]]
-        if len(rows) == 0:
-            continue
-        others = np.concatenate([order[ends[i] : ends[i + 1]] for i in near[number]])
-        places = np.empty((len(rows), min(k + 1, len(others))), dtype=np.int64)
-        take_smallest(asked[rows] @ held[others].T, places)
-        found = np.tile(rows[:, None], (1, k + 1))
-        found[:, : places.shape[1]] = others[places]
-        indices[rows], distances[rows] = _sort_others(points, rows, found)
+    for start in range(0, n_cells, _CHUNK):
+        rows = np.arange(start, min(start + _CHUNK, n_cells))
+        indices[rows], distances[rows] = _sort_others(points, rows, found[rows])
     return indices, distances
+
+
+def _group(of_list: np.ndarray, n_lists: int) -> list[np.ndarray]:
+    """Positions of each list's entries, in order."""
+    order = np.argsort(of_list, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(of_list, minlength=n_lists))[:-1])
 
 
 def _as_factors(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

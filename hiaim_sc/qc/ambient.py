@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.stats import poisson
 
+from hiaim_sc.qc.chance import chance_of_at_least
 from hiaim_sc.qc.evidence import COMPARTMENT_MARKERS, count_markers, marker_columns
 from hiaim_sc.qc.marker_pairs import AmbientEstimate, MarkerPairs, no_estimate
 
@@ -113,7 +113,7 @@ def _exceeds(observed: np.ndarray, total: np.ndarray, share: np.ndarray, p: floa
     A count or two of a set that is rare in the library are no sign of anything.
     """
     mean = _MAX_FRACTION * np.outer(total, share)
-    return (observed >= _MIN_OWN_COUNTS) & (poisson.sf(observed - 1, mean) < p)
+    return (observed >= _MIN_OWN_COUNTS) & (chance_of_at_least(observed, mean) < p)
 
 
 def _count_pairs(

@@ -11,7 +11,7 @@ from hiaim_sc.names import QC_REASONS
 from hiaim_sc.qc.ambient import estimate_ambient
 from hiaim_sc.qc.doublets import score_doublets
 from hiaim_sc.qc.limits import find_failures, set_limits
-from hiaim_sc.qc.metrics import METRICS, is_mitochondrial, measure_cells
+from hiaim_sc.qc.metrics import METRICS, SEXES, is_mitochondrial, measure_cells
 from hiaim_sc.qc.scores import score_programmes
 
 if TYPE_CHECKING:
@@ -40,10 +40,13 @@ class CellQc:
         Per metric `lower`, `upper`, `rule`, `n_failed`; `doublet_threshold`, `doublet_rate`,
         `doublet_weights` (log-odds per unit of evidence) and `n_doublets`; `ambient`, the fields
         of `hiaim_sc.qc.ambient.AmbientEstimate`. Ready for JSON.
+    sex_genes
+        `female male` by cell barcode: counts of the genes that only one sex expresses.
     """
 
     table: pd.DataFrame
     limits: dict[str, Any]
+    sex_genes: pd.DataFrame
 
 
 def assess_cells(
@@ -76,7 +79,8 @@ def assess_cells(
     metrics = measure_cells(counts)
     metric_limits = set_limits(metrics, options, has_mt=bool(is_mitochondrial(counts).any()))
     failed = find_failures(metrics, metric_limits)
-    table = metrics[list(METRICS)].join(score_programmes(counts))
+    scored = score_programmes(counts, metrics["total_counts"].to_numpy())
+    table = metrics[list(METRICS)].join(scored)
     reference = ~failed.any(axis=1).to_numpy()
     ambient = estimate_ambient(counts, reference, soup)
     scores: dict[str, Any] = {"ambient": ambient.to_dict()}
@@ -115,7 +119,8 @@ def assess_cells(
         "n_doublets": int(table["predicted_doublet"].sum()),
         **scores,
     }
-    return CellQc(table.rename_axis("cell_barcode").reset_index(), limits)
+    table = table.rename_axis("cell_barcode").reset_index()
+    return CellQc(table, limits, metrics[list(SEXES)])
 
 
 def _join_reasons(failed: pd.DataFrame) -> np.ndarray:

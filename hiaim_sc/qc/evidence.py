@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from scipy.stats import poisson
+
+from hiaim_sc.qc.chance import chance_of_at_least
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,8 +98,8 @@ class LineageModel:
     def strengths(self, marker_counts: np.ndarray, total: np.ndarray) -> np.ndarray:
         """Minus log10 of the chance that ambient RNA brings so many, at most 10, over 10."""
         mean = np.maximum(np.outer(total, self.ambient), 1e-3)
-        log_p = poisson.logsf(marker_counts - 1, mean) / np.log(10)
-        return np.minimum(-log_p, _MAX_LOG10_P) / _MAX_LOG10_P
+        chance = np.maximum(chance_of_at_least(marker_counts, mean), 10.0**-_MAX_LOG10_P)
+        return -np.log10(chance) / _MAX_LOG10_P
 
 
 @dataclass(frozen=True)

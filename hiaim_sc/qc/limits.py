@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import median_abs_deviation
+
+from hiaim_sc.qc.chance import absolute_deviation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +83,7 @@ def _limit(
 
 def _lower_limit(values: pd.Series, minimum: float, n_mads: float) -> dict[str, Any]:
     logged = np.log1p(values.to_numpy(dtype=float))
-    spread = float(median_abs_deviation(logged))
+    spread = absolute_deviation(logged)
     bound = float(np.expm1(np.median(logged) - n_mads * spread))
     if spread == 0 or bound <= minimum:
         return _limit(lower=minimum)
@@ -90,7 +91,7 @@ def _lower_limit(values: pd.Series, minimum: float, n_mads: float) -> dict[str, 
 
 
 def _mt_limit(values: pd.Series, options: QcOptions) -> dict[str, Any]:
-    spread = float(median_abs_deviation(values))
+    spread = absolute_deviation(values.to_numpy())
     bound = float(np.median(values) + options.n_mads_mt * spread)
     least = min(options.min_limit_pct_mt, options.max_pct_mt)
     if spread == 0 or bound >= options.max_pct_mt:

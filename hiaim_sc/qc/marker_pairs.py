@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.stats import poisson
+
+from hiaim_sc.qc.chance import chance_of_at_least
 
 type Method = Literal["empty_droplets", "mean_profile", ""]
 
@@ -115,7 +116,7 @@ class MarkerPairs:
             others = _ratio(observed.sum() - observed + 1, expected.sum() - expected)
             mean = expected * others
             is_outlier = (observed > _MAX_FOLD * mean) & (
-                poisson.sf(observed - 1, mean) < _P_OUTLIER
+                chance_of_at_least(observed, mean) < _P_OUTLIER
             )
             if not is_outlier.any():
                 break

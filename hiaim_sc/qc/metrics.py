@@ -8,10 +8,15 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from hiaim_sc.names.genes import gene_set
+
 if TYPE_CHECKING:
     from anndata import AnnData
 
-METRICS = ("total_counts", "n_genes_by_counts", "pct_counts_mt")
+METRICS = ("total_counts", "n_genes_by_counts", "pct_counts_mt", "pct_counts_hb")
+SEXES = ("female", "male")
+_MITOCHONDRIAL = 1  # number of its genes in a pass; 0 are all others
+_SETS = ("haemoglobin", *SEXES)  # numbered from there on
 
 
 def measure_cells(counts: AnnData) -> pd.DataFrame:
@@ -24,20 +29,34 @@ def measure_cells(counts: AnnData) -> pd.DataFrame:
 
     Returns
     -------
-    Index as `counts.obs_names`; `pct_counts_mt` in percent (0-100), 0 where a cell has no counts or
-    the matrix no mitochondrial gene.
+    Index as `counts.obs_names`; `pct_counts_mt` and `pct_counts_hb` (haemoglobin) in percent
+    (0-100), 0 where a cell has no counts or the matrix no such gene; `female` and `male`, counts of
+    the genes that only one sex expresses.
     """
     from hiaim_sc.qc.passes import measure
 
-    total, n_genes, mitochondrial = measure(*whole_counts(counts), is_mitochondrial(counts))
+    numbers = np.where(is_mitochondrial(counts), _MITOCHONDRIAL, 0).astype(np.int8)
+    for number, name in enumerate(_SETS, start=_MITOCHONDRIAL + 1):
+        numbers[is_of(name, counts)] = number
+    total, n_genes, of_set = measure(*whole_counts(counts), numbers, _MITOCHONDRIAL + len(_SETS))
+    shares = 100.0 * of_set / np.maximum(total, 1)[:, None]
     return pd.DataFrame(
         {
             "total_counts": total,
             "n_genes_by_counts": n_genes,
-            "pct_counts_mt": 100.0 * mitochondrial / np.maximum(total, 1),
+            "pct_counts_mt": shares[:, 0],
+            "pct_counts_hb": shares[:, 1],
+            "female": of_set[:, 2],
+            "male": of_set[:, 3],
         },
         index=counts.obs_names,
     )
+
+
+def is_of(gene_set_name: str, counts: AnnData) -> np.ndarray:
+    """Which genes are of one of `hiaim_sc.names.genes.GENE_SETS`. (n_genes,) bool."""
+    genes = gene_set(gene_set_name)
+    return np.array([name in genes for name in counts.var["symbol"].tolist()], dtype=bool)
 
 
 def whole_counts(counts: AnnData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

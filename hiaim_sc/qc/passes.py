@@ -13,31 +13,36 @@ _N_KNOWN = 16  # counts of which a cell's logarithm is worked out once
 
 @njit(cache=True)
 def measure(
-    data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, marked: np.ndarray
+    data: np.ndarray,
+    indices: np.ndarray,
+    indptr: np.ndarray,
+    set_of_gene: np.ndarray,
+    n_sets: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Counts, genes with a count, and counts of marked genes of each cell, all (n_cells,) int64.
+    """Counts and genes with a count of each cell, (n_cells,), and its counts of each set of genes.
 
     Parameters
     ----------
     data, indices, indptr
         Counts, cells x genes, CSR.
-    marked
-        (n_genes,) bool.
+    set_of_gene
+        (n_genes,) number of a gene's set from 1 on, 0 for genes of none.
+    n_sets
+        How many there are: columns of the last result, (n_cells, n_sets).
     """
     n_cells = len(indptr) - 1
-    total, n_genes, of_marked = (
-        np.zeros(n_cells, np.int64),
-        np.zeros(n_cells, np.int64),
-        np.zeros(n_cells, np.int64),
-    )
+    total, n_genes = np.zeros(n_cells, np.int64), np.zeros(n_cells, np.int64)
+    of_set = np.zeros((n_cells, n_sets), np.int64)
     for cell in range(n_cells):
-        counts, genes, some = 0, 0, 0
+        counts, genes = 0, 0
         for i in range(indptr[cell], indptr[cell + 1]):
             counts += data[i]
             genes += data[i] != 0
-            some += data[i] * marked[indices[i]]
-        total[cell], n_genes[cell], of_marked[cell] = counts, genes, some
-    return total, n_genes, of_marked
+            number = set_of_gene[indices[i]]
+            if number:
+                of_set[cell, number - 1] += data[i]
+        total[cell], n_genes[cell] = counts, genes
+    return total, n_genes, of_set
 
 
 @njit(cache=True)

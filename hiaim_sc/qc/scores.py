@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from hiaim_sc.names.genes import gene_set
-from hiaim_sc.qc.metrics import whole_counts
+from hiaim_sc.qc.metrics import is_of, whole_counts
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -19,14 +18,14 @@ _SCORED: Final = {
     "s_score": "s_phase",
     "g2m_score": "g2m_phase",
 }
-SCORES: Final = ("pct_counts_hb", *_SCORED, "phase")
+SCORES: Final = (*_SCORED, "phase")
 _COUNTS_PER_CELL = 1e4
 _N_BINS = 25
 _MIN_GENES = 2  # measured genes below which a mean is no programme
 
 
-def score_programmes(counts: AnnData) -> pd.DataFrame:
-    r"""Share of haemoglobin, scores of dissociation and of the cell cycle, by cell barcode.
+def score_programmes(counts: AnnData, total: np.ndarray) -> pd.DataFrame:
+    r"""Scores of dissociation and of the cell cycle, by cell barcode.
 
     With :math:`y_{cg} = \log(1 + 10^4 x_{cg} / N_c)` and :math:`L` the measured genes of a
     programme,
@@ -42,29 +41,27 @@ def score_programmes(counts: AnnData) -> pd.DataFrame:
     ----------
     counts
         Cells x genes, raw counts; `var["symbol"]` is read.
+    total
+        (n_cells,) counts of each cell.
 
     Returns
     -------
-    Index as `counts.obs_names`. `pct_counts_hb` in percent (0-100); `dissociation_score`, `s_score`
-    and `g2m_score`, missing where fewer than two genes of the programme are measured; `phase` S or
-    G2M, whichever scores higher and above 0, else G1; missing where one of the two scores is.
+    Index as `counts.obs_names`. `dissociation_score`, `s_score` and `g2m_score`, missing where
+    fewer than two genes of the programme are measured; `phase` S or G2M, whichever scores higher
+    and above 0, else G1; missing where one of the two scores is.
 
     References
     ----------
     Tirosh et al. 2016, Science 352:189 (cell cycle, controls by expression).
     DOI 10.1126/science.aad0501
     """
-    from hiaim_sc.qc.passes import measure, sum_logged, weigh_logged
+    from hiaim_sc.qc.passes import sum_logged, weigh_logged
 
     arrays = whole_counts(counts)
-    symbols = counts.var["symbol"].tolist()
-    total, _, of_haemoglobin = measure(*arrays, _is_of("haemoglobin", symbols))
-    total = np.maximum(total, 1)
     table = pd.DataFrame(index=counts.obs_names)
-    table["pct_counts_hb"] = 100.0 * of_haemoglobin / total
-    scale = _COUNTS_PER_CELL / total
+    scale = _COUNTS_PER_CELL / np.maximum(total, 1)
     bins = _bin_genes(sum_logged(*arrays, scale, counts.n_vars))
-    weights = {column: _weigh(_is_of(name, symbols), bins) for column, name in _SCORED.items()}
+    weights = {column: _weigh(is_of(name, counts), bins) for column, name in _SCORED.items()}
     known = {column: found for column, found in weights.items() if found is not None}
     by_gene = np.column_stack([np.zeros((counts.n_vars, 0)), *known.values()])
     scores = dict(zip(known, weigh_logged(*arrays, scale, by_gene).T, strict=True))
@@ -72,12 +69,6 @@ def score_programmes(counts: AnnData) -> pd.DataFrame:
         table[column] = scores.get(column, np.nan)
     table["phase"] = _call_phase(table["s_score"].to_numpy(), table["g2m_score"].to_numpy())
     return table
-
-
-def _is_of(name: str, symbols: list[str]) -> np.ndarray:
-    """Which genes are of a set. (n_genes,) bool."""
-    genes = gene_set(name)
-    return np.array([symbol in genes for symbol in symbols], dtype=bool)
 
 
 def _bin_genes(total: np.ndarray) -> np.ndarray:

@@ -9,9 +9,14 @@ import scanpy as sc
 
 from hiaim_sc.names.genes import GENE_SETS, gene_set
 from hiaim_sc.qc import count_sex_genes
+from hiaim_sc.qc.metrics import measure_cells
 from hiaim_sc.qc.scores import SCORES, score_programmes
 
 S_GENES, G2M_GENES = sorted(gene_set("s_phase"))[:12], sorted(gene_set("g2m_phase"))[:12]
+
+
+def score(counts):
+    return score_programmes(counts, measure_cells(counts)["total_counts"].to_numpy())
 
 
 @pytest.fixture
@@ -27,14 +32,14 @@ def cycling(make_counts):
 
 
 def test_phases_of_planted_cells_are_found(cycling):
-    table = score_programmes(cycling)
+    table = score(cycling)
     assert tuple(table) == SCORES
     assert (table["phase"].iloc[:20] == "S").mean() >= 0.95
     assert (table["phase"].iloc[20:40] == "G2M").mean() >= 0.95
 
 
 def test_scores_are_the_mean_of_scanpys_draws(cycling):
-    ours = score_programmes(cycling)["s_score"]
+    ours = score(cycling)["s_score"]
     theirs = cycling.copy()
     theirs.var_names = theirs.var["symbol"].to_numpy()
     theirs.X = theirs.X.astype(float)
@@ -51,11 +56,11 @@ def test_scores_are_the_mean_of_scanpys_draws(cycling):
 
 def test_haemoglobin_is_a_share_of_all_counts(make_counts):
     counts = make_counts([[30, 10, 60], [0, 0, 0]], ["HBB", "HBA1", "CD3D"])
-    assert score_programmes(counts)["pct_counts_hb"].tolist() == [40.0, 0.0]
+    assert measure_cells(counts)["pct_counts_hb"].tolist() == [40.0, 0.0]
 
 
 def test_what_is_not_measured_has_no_score(make_counts):
-    table = score_programmes(make_counts(np.ones((3, 4)), ["FOS", "CD3D", "LYZ", "MKI67"]))
+    table = score(make_counts(np.ones((3, 4)), ["FOS", "CD3D", "LYZ", "MKI67"]))
     assert table[["dissociation_score", "s_score", "g2m_score"]].isna().all(axis=None)
     assert table["phase"].isna().all()
 
@@ -66,9 +71,9 @@ def test_the_dissociation_score_rises_with_its_genes_alone(make_counts):
     matrix = rng.poisson(1.0, (60, 310))
     matrix[:15, :10] += rng.poisson(8.0, (15, 10))
     matrix[15:30, 10:20] += rng.poisson(8.0, (15, 10))
-    score = score_programmes(make_counts(matrix, genes))["dissociation_score"]
-    assert score.iloc[:15].min() > score.iloc[15:].max()
-    assert score.iloc[15:30].mean() <= score.iloc[30:].mean()  # other genes are controls
+    found = score(make_counts(matrix, genes))["dissociation_score"]
+    assert found.iloc[:15].min() > found.iloc[15:].max()
+    assert found.iloc[15:30].mean() <= found.iloc[30:].mean()  # other genes are controls
 
 
 def test_every_gene_set_is_there_and_none_is_in_two():
@@ -87,7 +92,7 @@ def test_every_gene_set_is_there_and_none_is_in_two():
 def test_sex_genes_are_counted_in_the_cells_that_pass(make_counts):
     counts = make_counts([[5, 0, 1], [7, 0, 0], [0, 3, 4]], ["XIST", "DDX3Y", "RPS4Y1"])
     qc = pd.DataFrame({"cell_barcode": counts.obs_names, "qc_pass": [True, False, True]})
-    table = count_sex_genes(counts, qc)
+    table = count_sex_genes(measure_cells(counts), qc)
     assert table[["female", "male"]].to_dict("list") == {"female": [5], "male": [8]}
     assert table["sample_id"].isna().all()
 
@@ -98,5 +103,5 @@ def test_sex_genes_of_a_pool_are_counted_by_sample(make_counts):
     samples = pd.DataFrame(
         {"cell_barcode": counts.obs_names[::-1], "sample_id": [None, "S2", "S1", "S1"]}
     )
-    table = count_sex_genes(counts, qc, samples)
+    table = count_sex_genes(measure_cells(counts), qc, samples)
     assert table.to_dict("list") == {"sample_id": ["S1", "S2"], "female": [12, 0], "male": [0, 3]}
