@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows._inputs import Inputs, kept_barcodes
 from hiaim_sc.storage import generator
 
 if TYPE_CHECKING:
-    from flows._inputs import Inputs
     from hiaim_sc.storage import Payload
 
 type Payloads = dict[str, Payload]
@@ -82,3 +82,30 @@ def cell_types(inputs: Inputs) -> Payloads:
         labels, inputs.one("selected").read("selected"), counts, inputs.table("panel")
     )
     return {"cell_types": labels, "cell_type_overrides": overrides, **of_clusters}
+
+
+def reference_cells(inputs: Inputs) -> Payloads:
+    """The label that the study's reference gives each cell of one library that passes QC."""
+    from hiaim_sc.annotate.reference import carry_labels
+    from hiaim_sc.study.reference_model import ReferenceModel
+
+    found = carry_labels(
+        inputs.one("ingest").open("counts"),
+        kept_barcodes(inputs.one("qc").read("cell_qc")),
+        ReferenceModel.of_tables(inputs.table("model_genes"), inputs.table("model_labels")),
+        inputs.options.reference,
+        library_id=str(inputs.library_id),
+    )
+    genes = {"n_genes_model": found.n_genes_model, "n_genes_used": found.n_genes_used}
+    return {"carried": found.table, "genes": genes}
+
+
+def reference(inputs: Inputs) -> Payloads:
+    """Labels of the panel and of the reference side by side."""
+    from hiaim_sc.annotate.reference import compare_labels
+
+    return compare_labels(
+        inputs.tables("reference_cells", "carried"),
+        {name: found.read("genes") for name, found in inputs.each("reference_cells").items()},
+        inputs.one("cell_types").read("cell_types"),
+    )

@@ -66,6 +66,11 @@ STAGES: dict[str, Stage] = {
     "specificity": Stage(
         library_steps.specificity, ("hiaim_sc.dna_barcodes",), ("options.dna_barcodes",)
     ),
+    "reference_cells": Stage(
+        annotation_steps.reference_cells,
+        ("hiaim_sc.annotate.reference", "hiaim_sc.study.reference_model"),
+        ("options.reference.min_genes",),
+    ),
     # one bulk screen, and all of them
     "screen_counts": Stage(
         screen_steps.screen_counts,
@@ -120,6 +125,7 @@ STAGES: dict[str, Stage] = {
     "cell_types": Stage(
         annotation_steps.cell_types, ("hiaim_sc.annotate", "hiaim_sc.tcr"), ("options.annotate",)
     ),
+    "reference": Stage(annotation_steps.reference, ("hiaim_sc.annotate.reference",)),
     "cells": Stage(cohort_steps.cells, ("hiaim_sc.compare",), ("options.tcr.require_gex",)),
     "pseudobulk": Stage(cohort_steps.pseudobulk, ("hiaim_sc.compare",)),
     "clone_tables": Stage(

@@ -48,6 +48,8 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
     if study.config.options.integrate.umap:
         stage("umap", "picture of the cells", {}, "embedding")
     _annotate(stage, run, of("receptors"), {**of("ingest"), **common})
+    if carried := of("reference_cells"):
+        stage("reference", "labels of panel and reference", carried, "cell_types")
     stage(
         "cells",
         "cells",

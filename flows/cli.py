@@ -45,6 +45,7 @@ def validate(study: StudyFolder) -> None:
     from hiaim_sc.study import (
         check_design,
         check_files,
+        check_reference,
         check_screens,
         find_allocation_faults,
         read_allocation,
@@ -56,6 +57,7 @@ def validate(study: StudyFolder) -> None:
         faults: list[Fault] = find_allocation_faults(found)
         arms = None if faults else read_allocation(found)
         faults += [*check_design(found, arms), *check_files(found), *check_screens(found)]
+        faults += check_reference(found)
         if faults:
             raise UserInputError(faults)
     n_samples, n_libraries = len(found.expected_samples()), len(found.delivered_libraries())

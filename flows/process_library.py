@@ -1,11 +1,14 @@
-"""One library: ingest -> receptors -> hashtags -> qc -> genes, dna barcodes. It knows no other."""
+"""One library: ingest -> receptors -> hashtags -> qc -> genes, dna barcodes, labels of a reference.
+
+It knows no other library.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hiaim_sc.study import cell_antigens
+from hiaim_sc.study import cell_antigens, study_reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +69,11 @@ def process_libraries(run: StudyRun) -> ProcessedLibraries:
     _stage(run, processed, "genes", with_gex, "gene statistics", ("ingest", "qc"))
     with_dna = [e for e in good if e.dna_barcodes]
     _stage(run, processed, "specificity", with_dna, "antigen specificity", ("ingest", "receptors"))
+    if (model := study_reference(run.study)) is not None:
+        names = ("model_genes", "model_labels")
+        known = {n: run.value(n, t) for n, t in zip(names, model.to_tables(), strict=True)}
+        what = "labels of the reference"
+        _stage(run, processed, "reference_cells", with_gex, what, ("ingest", "qc"), known)
     return processed
 
 
@@ -131,6 +139,7 @@ def _stage(
     files: Sequence[LibraryFiles],
     what: str,
     needs: tuple[str, ...],
+    known: dict[str, str] | None = None,
 ) -> None:
     calls = []
     for entry in files:
@@ -139,6 +148,7 @@ def _stage(
             for need in needs
             if f"{need}/{entry.library_id}" in processed.keys
         }
+        inputs |= known or {}
         if stage == "specificity" and cell_antigens(run.study) is not None:
             inputs["antigens"] = run.value("antigens", cell_antigens(run.study))
         if stage == "cell_samples":

@@ -24,6 +24,7 @@ from hiaim_sc.config.options import (
     Options,
     PhenotypeOptions,
     QcOptions,
+    ReferenceOptions,
     SimilarityOptions,
     TcrOptions,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "PhenotypeOptions",
     "QcOptions",
     "ReadLayout",
+    "ReferenceOptions",
     "RegisteredPrimary",
     "Setting",
     "SimilarityOptions",

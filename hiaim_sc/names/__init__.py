@@ -7,6 +7,7 @@ from hiaim_sc.names.cells import (
     CELL_CLASSES,
     CELL_TYPES_COARSE,
     COARSE_OF_CELL_TYPE,
+    LABEL_LEVELS,
     QC_REASONS,
     T_LINEAGES,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "CONTIG_REASONS",
     "ENDPOINTS",
     "FAMILIES",
+    "LABEL_LEVELS",
     "LIBRARY_STATES",
     "LIBRARY_VERDICTS",
     "MATCH_LEVELS",

@@ -50,6 +50,9 @@ COARSE_OF_CELL_TYPE: Final = {
     "unassigned": "unassigned",
 }
 
+# The columns that say what a cell is, the coarsest first.
+LABEL_LEVELS: Final = ("cell_type_coarse", "cell_type_lineage", "cell_type", "cell_state")
+
 # Why a cell is not counted; several are joined with ";" in `qc_reason`, in this order.
 QC_REASONS: Final = (
     "no_gex",

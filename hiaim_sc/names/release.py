@@ -98,6 +98,14 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
             "library_id cell_barcode clustering cluster label cell_state author reason n_cells "
             "status"
         ),
+        "reference_labels": (
+            "library_id cell_barcode cell_type_coarse cell_type_lineage cell_type cell_state "
+            "reference_label reference_score"
+        ),
+        "reference_agreement": (
+            "level label reference_label n_cells share share_of_reference median_score"
+        ),
+        "reference_qc": ("library_id n_cells n_genes_model n_genes_used median_score frac_unsure"),
         "flow_of_samples": "level step arm_blind_group n_in n_out n_lost reason",
         "endpoints": (
             "patient_id sample_id tissue visit session_phase endpoint value value_analysed "

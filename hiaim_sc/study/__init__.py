@@ -18,6 +18,7 @@ from hiaim_sc.study.plan import (
 )
 from hiaim_sc.study.pooling import place_cells, pool_tables
 from hiaim_sc.study.read_layouts import packaged_layouts, read_layout
+from hiaim_sc.study.reference_checks import check_reference, study_reference
 from hiaim_sc.study.screen_checks import check_screens
 from hiaim_sc.study.screens import (
     ScreenFiles,
@@ -46,6 +47,7 @@ __all__ = [
     "changes_since",
     "check_design",
     "check_files",
+    "check_reference",
     "check_screens",
     "find_allocation_faults",
     "freeze_plan",
@@ -68,4 +70,5 @@ __all__ = [
     "screen_files",
     "screen_tags",
     "split_alleles",
+    "study_reference",
 ]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from hiaim_sc.config import Design, Options, StudyConfig
-from hiaim_sc.errors import Fault, LibraryFaultError
+from hiaim_sc.errors import Fault, LibraryFaultError, UserInputError
 from hiaim_sc.study.database_header import read_database_header
 from hiaim_sc.study.file_kinds import name_kind
 from hiaim_sc.study.paths import PathRoots
+from hiaim_sc.study.reference_model import MODEL_KEY, read_reference_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +64,7 @@ def _file_faults(config: StudyConfig, roots: PathRoots) -> list[tuple[str, str, 
     phenotypes = config.options.phenotypes
     named = [("options.annotate.panel", config.options.annotate.panel)]
     named += [("options.phenotypes.signatures", phenotypes.signatures)]
+    named += [(MODEL_KEY, config.options.reference.model)]
     named += [
         (f"options.phenotypes.gene_lists.{name}", text)
         for name, text in phenotypes.gene_lists.items()
@@ -80,7 +82,17 @@ def _file_faults(config: StudyConfig, roots: PathRoots) -> list[tuple[str, str, 
             found.append((key, text, "a file of the study or a data root"))
         elif key in databases and (fault := _database_fault(file)):
             found.append((key, text, fault))
+        elif key == MODEL_KEY:
+            found += _reference_faults(file, config.options.reference.sha256 or "")
     return found
+
+
+def _reference_faults(file: Path, sha256: str) -> list[tuple[str, str, str]]:
+    try:
+        read_reference_model(file, sha256)
+    except UserInputError as error:
+        return [(fault.column, fault.value, fault.allowed) for fault in error.faults]
+    return []
 
 
 def _database_fault(file: Path) -> str:

@@ -10,6 +10,7 @@ from hiaim_sc.config.options.cohort import (
     IdentityOptions,
     IntegrateOptions,
     PhenotypeOptions,
+    ReferenceOptions,
     SecondPassOptions,
 )
 from hiaim_sc.config.options.compare import CompareOptions
@@ -32,6 +33,7 @@ __all__ = [
     "Options",
     "PhenotypeOptions",
     "QcOptions",
+    "ReferenceOptions",
     "SecondPassOptions",
     "SimilarityOptions",
     "TcrOptions",
@@ -52,6 +54,7 @@ class Options(Model):
     integrate: IntegrateOptions = IntegrateOptions()
     second_pass: SecondPassOptions = SecondPassOptions()
     annotate: AnnotateOptions = AnnotateOptions()
+    reference: ReferenceOptions = ReferenceOptions()
     phenotypes: PhenotypeOptions = PhenotypeOptions()
     identity: IdentityOptions = IdentityOptions()
     compare: CompareOptions = CompareOptions()

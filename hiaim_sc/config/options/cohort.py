@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hiaim_sc.config.base import Fraction, Model, Name
 
@@ -50,6 +50,27 @@ class SecondPassOptions(EmbedOptions):
 
     n_top_genes: int = Field(1500, ge=10)
     resolution: float = Field(2.0, gt=0)
+
+
+class ReferenceOptions(Model):
+    """Labels carried over from a CellTypist model of your own, beside the panel's."""
+
+    model: str | None = Field(
+        None, description="The file that CellTypist wrote, .pkl (a path); none: no such labels."
+    )
+    sha256: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{64}$")] | None = Field(
+        None, description="Digest that the file must have, as sha256sum prints it."
+    )
+    min_genes: Fraction = Field(
+        0.5, description="Share of the model's genes that every library must have."
+    )
+
+    @model_validator(mode="after")
+    def _with_digest(self) -> Self:
+        if (self.model is None) != (self.sha256 is None):
+            msg = "model and sha256 come together: the digest is what sha256sum prints of the file"
+            raise ValueError(msg)
+        return self
 
 
 class PhenotypeOptions(Model):
