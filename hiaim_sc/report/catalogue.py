@@ -44,6 +44,15 @@ FIGURES: Final = {
         "cells",
         "The same for the clusters of T and NK cells among themselves, by state.",
     ),
+    "reference_cell_type": (
+        "cells",
+        "What the model that the study brought along calls the cells of each type of the panel. "
+        "The two have their own words; where they say the same, a row has one dark field.",
+    ),
+    "reference_cell_state": (
+        "cells",
+        "The same for T and NK cells, by state.",
+    ),
     "open_labels": (
         "cells",
         "What the annotation leaves open, a dot per sample and the median as a line. Samples that "

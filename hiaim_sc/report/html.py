@@ -16,6 +16,7 @@ from hiaim_sc.report.formats import format_amount, format_count, format_percent
 from hiaim_sc.report.gates import GATES, describe_gates
 from hiaim_sc.report.integration import describe_mixing, view_dominated
 from hiaim_sc.report.mobilisation import describe_mobilisation
+from hiaim_sc.report.reference import describe_reference, view_reference
 from hiaim_sc.report.summary import ReleaseCounts, count_release
 from hiaim_sc.report.values import settle_empty
 
@@ -88,6 +89,7 @@ def render_report(release: ReportData) -> str:
         mixing=describe_mixing(
             release.tables["integration_metrics"], release.tables["cluster_composition"]
         ),
+        reference=describe_reference(release.tables),
         genes=describe_expression(release.tables["differential_expression"]),
         screens=screens.describe_screens(release.tables),
         figures=_place_figures(release.figures),
@@ -201,6 +203,7 @@ def _place_views(release: ReportData) -> dict[str, list[views.View]]:
             annotation_views.view_clusters(tables["cluster_labels"]),
             annotation_views.view_open_labels(tables["annotation_qc"]),
             annotation_views.view_overrides(tables["cell_type_overrides"]),
+            view_reference(tables["reference_agreement"]),
         ],
         "clones": [
             clone_views.view_repertoires(tables["repertoires"]),

@@ -68,6 +68,8 @@ _TABLE_STAGES = {
     "missing_data": "comparisons",
     "differential_expression": "comparisons",
 }
+_CELL = ["library_id", "cell_barcode"]
+_CARRIED = ["reference_label", "reference_score"]
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ def _write_exports(
     mdata = build_cohort_object(
         source.cohort["selected"].read("selected"),
         embedding,
-        cells,
+        _with_reference(cells, tables["reference_labels"]),
         build_airr(contigs, obs.fillna("").astype(object)) if len(obs) else None,
         source.each("ingest", "antigen_counts"),
         tables["specificity"],
@@ -197,3 +199,10 @@ def _write_exports(
     chains = rearrangements(contigs, cells)
     by_sample = chains.groupby("sample_id")
     write_airr({str(name): table for name, table in by_sample}, folder / "airr")
+
+
+def _with_reference(cells: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """The cells with the reference's labels, for those who open the objects."""
+    if labels.empty:
+        return cells
+    return cells.merge(labels[[*_CELL, *_CARRIED]], on=_CELL, how="left", validate="1:1")

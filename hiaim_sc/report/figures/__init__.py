@@ -17,6 +17,7 @@ from hiaim_sc.report.figures.cluster_evidence import cluster_evidence, open_labe
 from hiaim_sc.report.figures.composition import composition, tabulate_composition
 from hiaim_sc.report.figures.forest import forest
 from hiaim_sc.report.figures.identity import identity
+from hiaim_sc.report.figures.label_agreement import label_agreement, tabulate_label_agreement
 from hiaim_sc.report.figures.library_card import library_card
 from hiaim_sc.report.figures.library_qc import count_cell_losses, library_qc
 from hiaim_sc.report.figures.paired_lines import paired_lines
@@ -46,6 +47,7 @@ __all__ = [
     "draw_figures",
     "forest",
     "identity",
+    "label_agreement",
     "library_card",
     "library_qc",
     "open_labels",
@@ -126,12 +128,17 @@ def draw_figures(
 
 def _draw_clusters(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
     labels, markers = tables["cluster_labels"], tables["cluster_markers"]
-    return {
+    figures = {
         f"cluster_evidence_{name}": cluster_evidence(
             labels[labels["pass"] == name], markers[markers["pass"] == name]
         )
         for name in ("all", "t_nk")
     }
+    agreement = tables["reference_agreement"]
+    for level in ("cell_type", "cell_state") if len(agreement) else ():
+        shares = tabulate_label_agreement(agreement, level)
+        figures[f"reference_{level}"] = label_agreement(shares)
+    return figures
 
 
 def _choose_reactive(endpoints: pd.DataFrame) -> pd.DataFrame:
