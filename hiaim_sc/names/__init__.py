@@ -8,6 +8,7 @@ from hiaim_sc.names.cells import (
     CELL_TYPES_COARSE,
     COARSE_OF_CELL_TYPE,
     LABEL_LEVELS,
+    OPEN_LABELS,
     QC_REASONS,
     T_LINEAGES,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "LIBRARY_STATES",
     "LIBRARY_VERDICTS",
     "MATCH_LEVELS",
+    "OPEN_LABELS",
     "PAIRED_CHAINS",
     "PUTATIVE",
     "QC_REASONS",

@@ -50,6 +50,8 @@ COARSE_OF_CELL_TYPE: Final = {
     "unassigned": "unassigned",
 }
 
+# Labels that say why there is none.
+OPEN_LABELS: Final = ("ambiguous", "unassigned")
 # The columns that say what a cell is, the coarsest first.
 LABEL_LEVELS: Final = ("cell_type_coarse", "cell_type_lineage", "cell_type", "cell_state")
 

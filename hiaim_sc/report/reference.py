@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from hiaim_sc.names import OPEN_LABELS
 from hiaim_sc.report.formats import format_count, format_names, format_number, format_percent
 from hiaim_sc.report.views import View
 
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-_OPEN: Final = ("ambiguous", "unassigned")
 _SURE: Final = 0.5
 _MOST_NAMED: Final = 3
 
@@ -46,14 +46,14 @@ def describe_reference(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def _describe_open(cells: pd.DataFrame, is_unsure: pd.Series) -> list[str]:
-    is_open = cells["cell_type"].isin(_OPEN)
+    is_open = cells["cell_type"].isin(OPEN_LABELS)
     if not is_open.any():
         return []
     sure = cells.loc[is_open & ~is_unsure, "reference_label"].value_counts()
     ranked = sorted(sure.items(), key=lambda item: (-item[1], str(item[0])))[:_MOST_NAMED]
     names = format_names([f"{name} ({format_count(n)})" for name, n in ranked])
-    told = f"Of {format_count(int(is_open.sum()))} cells that the panel leaves open it is surer of"
-    told += f" {format_count(int(sure.sum()))}"
+    told = f"Of {format_count(int(is_open.sum()))} cells that the panel leaves open it is sure of"
+    told += f" {format_count(int(sure.sum()))} (a score of {_SURE} or more)"
     return [f"{told}, most of all {names}." if names else f"{told}."]
 
 

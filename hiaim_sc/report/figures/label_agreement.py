@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
+from hiaim_sc.names import OPEN_LABELS
 from hiaim_sc.report.canvas import empty_figure, new_figure, styled
 from hiaim_sc.report.palette import CELL_TYPE_COLOURS, INK
 
@@ -19,6 +20,7 @@ _LEAST_SHARE: Final = 0.02  # of any of the panel's labels; a label without is o
 _LEAST_TEXT: Final = 0.05
 _MOST_TEXT: Final = 30
 _DARK: Final = 0.55
+_ORDER: Final = {name: position for position, name in enumerate(CELL_TYPE_COLOURS)}
 
 
 def tabulate_label_agreement(agreement: pd.DataFrame, level: str) -> pd.DataFrame:
@@ -41,21 +43,26 @@ def tabulate_label_agreement(agreement: pd.DataFrame, level: str) -> pd.DataFram
     counts = rows.pivot_table(
         index="label", columns="reference_label", values="n_cells", aggfunc="sum", fill_value=0
     )
-    order = {name: position for position, name in enumerate(CELL_TYPE_COLOURS)}
-    known = sorted(counts.index, key=lambda name: (order.get(name, len(order)), name))
-    counts = counts.loc[known]
+    counts = counts.loc[sorted(counts.index, key=_rank)]
     shares = counts.div(counts.sum(axis=1), axis=0)
     is_shown = shares.max() >= _LEAST_SHARE
     frequent = counts.sum().sort_values(ascending=False, kind="stable").index[:_MOST_LABELS]
     shown = [name for name in counts.columns if is_shown[name] and name in set(frequent)]
     # ties by name: the columns come sorted
-    place = {name: (int(np.argmax(shares[name])), -float(shares[name].max())) for name in shown}
+    place = {name: (int(np.argmax(counts[name])), -int(counts[name].max())) for name in shown}
     table = shares[sorted(shown, key=lambda name: place[name])]
     n_others = counts.shape[1] - len(shown)
     if n_others:
         table = table.assign(**{f"others ({n_others})": (1 - table.sum(axis=1)).clip(lower=0)})
     sizes = [f"{name}  ({n:,})" for name, n in counts.sum(axis=1).items()]
     return table.set_axis(sizes, axis=0)
+
+
+def _rank(label: str) -> tuple[int, str]:
+    """Cell types by compartment, then states by name, then what the panel leaves open."""
+    if label in OPEN_LABELS:
+        return len(CELL_TYPE_COLOURS) + 1, label
+    return _ORDER.get(label, len(CELL_TYPE_COLOURS)), label
 
 
 @styled
