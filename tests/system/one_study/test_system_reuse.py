@@ -21,6 +21,8 @@ NOT_HERE = {
     "database_matches",
     "similarity_cost",
     "similarity",
+    "reference_cells",
+    "reference",
 }
 COHORT = set(STAGES) - LIBRARY_STAGES - NOT_HERE
 
