@@ -1,7 +1,8 @@
 """The stages of a run from a study folder on, for `benchmarks.cells` to measure.
 
 ``python -m benchmarks.cells_ours LOG STUDY STORE WORKERS UNTIL``: every stage is looked up in the
-store and run by a pool of processes, as in a run, but without Prefect; the stage UNTIL is the last.
+store and run by a pool of processes, one for the libraries and then one for the cohort, as in a
+run, but without Prefect; the stage UNTIL is the last.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from benchmarks.process_tree import Marks
 from flows._folder import open_study
@@ -40,19 +42,44 @@ def main() -> None:
     marks.end("start")
     store = Store(root)
     found = open_study(study, store)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        run = StudyRun(found, store, NoProgress(), _compute_in(pool, marks, until))
+    with _Pools(workers) as pools:
+        run = StudyRun(found, store, NoProgress(), _compute_in(pools, marks, until))
         try:
             build_cohort(run, process_libraries(run))
         except _EndedError:
             store.digests.save()
 
 
+class _Pools:
+    """A pool of processes at a time: that of the libraries ends where that of the cohort begins."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._is_of: bool | None = None
+        self._stack = ExitStack()
+
+    def of(self, library_id: str | None) -> ProcessPoolExecutor:
+        if self._is_of != (library_id is None):
+            self._stack.close()
+            self._is_of = library_id is None
+            self._pool = self._stack.enter_context(
+                ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"))
+            )
+        return self._pool
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
 def _compute_in(
-    pool: ProcessPoolExecutor, marks: Marks, until: str
+    pools: _Pools, marks: Marks, until: str
 ) -> Callable[[Sequence[StageCall]], Iterator[tuple[StageCall, float]]]:
     def compute(calls: Sequence[StageCall]) -> Iterator[tuple[StageCall, float]]:
         start = time.monotonic()
+        pool = pools.of(calls[0].recipe.library_id)
         for call, _ in zip(calls, pool.map(execute, calls), strict=True):
             yield call, time.monotonic() - start
         stage = calls[0].recipe.stage

@@ -80,7 +80,8 @@ def check_filtered(genes: FeatureMatrix) -> None:
     n_cells = len(genes.cell_barcodes)
     if n_cells < _MANY_BARCODES:
         return
-    n_empty = int((np.asarray(genes.counts.sum(axis=1)).ravel() < _EMPTY_COUNTS).sum())
+    ones = np.ones(genes.counts.shape[1], dtype=genes.counts.dtype)  # .sum() copies the matrix
+    n_empty = int((genes.counts @ ones < _EMPTY_COUNTS).sum())
     if n_empty > n_cells / 2:
         reason = (
             f"{genes.source}: {n_empty:,} of {n_cells:,} cell barcodes have fewer than"

@@ -13,6 +13,7 @@ from scipy import sparse
 from hiaim_sc.qc.chance import chance_of_at_least
 from hiaim_sc.qc.evidence import COMPARTMENT_MARKERS, count_markers, marker_columns
 from hiaim_sc.qc.marker_pairs import AmbientEstimate, MarkerPairs, no_estimate
+from hiaim_sc.qc.metrics import whole_counts
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -65,9 +66,12 @@ def estimate_ambient(
     ----------
     Young and Behjati 2020, GigaScience 9:giaa151. DOI 10.1093/gigascience/giaa151
     """
+    from hiaim_sc.qc.passes import sum_counts
+
     matrix = sparse.csr_matrix(counts.X)
-    total = np.asarray(matrix.sum(axis=1)).ravel().astype(float)
-    profile, method = _ambient_profile(counts, matrix, soup)
+    of_cell, of_gene = sum_counts(*whole_counts(counts), counts.n_vars)
+    total = of_cell.astype(float)
+    profile, method = _ambient_profile(counts, of_gene, soup)
     markers = _markers_of(counts, profile)
     if markers.empty:
         return no_estimate("none of the marker genes is measured in the ambient profile", method)
@@ -84,13 +88,12 @@ def read_ambient_markers() -> pd.DataFrame:
 
 
 def _ambient_profile(
-    counts: AnnData, matrix: sparse.csr_matrix, soup: pd.DataFrame | None
+    counts: AnnData, of_gene: np.ndarray, soup: pd.DataFrame | None
 ) -> tuple[np.ndarray, Method]:
     if soup is not None and soup["n_counts"].sum() >= _MIN_SOUP_COUNTS:
         found = soup.set_index("gene_id")["n_counts"].reindex(counts.var_names, fill_value=0)
         return found.to_numpy(dtype=float) / found.sum(), "empty_droplets"
-    summed = np.asarray(matrix.sum(axis=0)).ravel().astype(float)
-    return summed / max(summed.sum(), 1.0), "mean_profile"
+    return of_gene / max(float(of_gene.sum()), 1.0), "mean_profile"
 
 
 def _markers_of(counts: AnnData, profile: np.ndarray) -> pd.DataFrame:

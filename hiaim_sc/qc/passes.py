@@ -46,6 +46,25 @@ def measure(
 
 
 @njit(cache=True)
+def sum_counts(
+    data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, n_genes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of each cell, (n_cells,), and of each gene, (n_genes,), int64.
+
+    Parameters
+    ----------
+    data, indices, indptr
+        Counts, cells x genes, CSR.
+    """
+    of_cell, of_gene = np.zeros(len(indptr) - 1, np.int64), np.zeros(n_genes, np.int64)
+    for cell in range(len(indptr) - 1):
+        for i in range(indptr[cell], indptr[cell + 1]):
+            of_cell[cell] += data[i]
+            of_gene[indices[i]] += data[i]
+    return of_cell, of_gene
+
+
+@njit(cache=True)
 def sum_logged(
     data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, scale: np.ndarray, n_genes: int
 ) -> np.ndarray:
