@@ -33,7 +33,9 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
 
     features = run.call("features", of("genes"))
     clones = run.call("clones", {**of("receptors", "qc", "cell_samples"), "layout": layout})
-    run.complete("features and clones", [features, clones])
+    # one after the other: the stages that take memory then have no second process beside them
+    run.complete("features", [features])
+    run.complete("clones", [clones])
     keys = {"features": features.recipe.key, "clones": clones.recipe.key}
 
     def stage(name: str, what: str, inputs: dict[str, str], *needs: str) -> None:
