@@ -38,7 +38,8 @@ def run_study(study: Path, request: RunRequest) -> StudyResult:
     with ExitStack() as stack:
         own_server = not configured()
         if own_server:
-            stack.enter_context(local_server(store / "prefect", free_port()))
+            home = store / "prefect"
+            stack.enter_context(local_server(home, free_port(), meanwhile=_import_the_flow))
         # before the server stops, however the run ends
         stack.callback(send_what_is_queued)
         # Prefect reads its settings when it is imported
@@ -51,6 +52,11 @@ def run_study(study: Path, request: RunRequest) -> StudyResult:
         recorded = drain(result.flow_run_id, result.n_recomputed)
     _tell(study, store, result, recorded, own_server=own_server)
     return result
+
+
+def _import_the_flow() -> None:
+    """Seconds of imports, which a second core can do while the server does its own."""
+    import flows.study  # noqa: F401
 
 
 def _tell(

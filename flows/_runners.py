@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import httpx
+from prefect.context import SettingsContext, SyncClientContext, get_settings_context
 from prefect.task_runners import ProcessPoolTaskRunner
 
 from flows._lifetime import end_with
 from flows._profile import LocalProfile
+from flows._server import configured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,22 +75,48 @@ class Runners:
 @contextmanager
 def runners_of(profile: Profile) -> Iterator[Runners]:
     """The task runners of a profile; the processes and jobs they start end with the block."""
-    if not isinstance(profile, LocalProfile):
-        runners = _jobs(profile)
-    else:
-        os.environ.update(ONE_THREAD)
-        runner = _dask(profile) if profile.runner == "dask" else _processes(profile)
-        runners = Runners(runner, runner)
-    try:
+    with ExitStack() as stack:
+        if not isinstance(profile, LocalProfile):
+            runners = _jobs(profile)
+        else:
+            os.environ.update(ONE_THREAD)
+            runner = _dask(profile) if profile.runner == "dask" else _processes(profile)
+            runners = Runners(runner, runner)
+            if profile.runner == "processes" and configured():
+                now = get_settings_context()
+                stack.enter_context(_SettingsAtHome(profile=now.profile, settings=now.settings))
+        stack.callback(runners.close)
         yield runners
-    finally:
-        runners.close()
+
+
+class _SettingsAtHome(SettingsContext):
+    """Prefect's settings, which a process of the pool has from its environment.
+
+    Sent along, they are put together anew from all their sources for each task run, which takes
+    several times as long as the rest of it.
+    """
+
+    def serialize(self, include_secrets: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002
+        return {}
 
 
 def _processes(profile: LocalProfile) -> Any:
     return ProcessPoolTaskRunner(
-        max_workers=profile.n_workers, initializer=end_with, initargs=(os.getpid(),)
+        max_workers=profile.n_workers, initializer=_begin_worker, initargs=(os.getpid(),)
     )
+
+
+def _begin_worker(parent: int) -> None:
+    """What a process of the pool does first.
+
+    One client of Prefect's API for all its task runs: each would make two of its own, and every
+    time read all certificates of the machine, which is most of what a task run costs.
+    """
+    end_with(parent)
+    if configured():
+        # without an answer each task run makes its own, and says what is wrong
+        with suppress(RuntimeError, httpx.HTTPError):
+            SyncClientContext().__enter__()
 
 
 def _dask(profile: LocalProfile) -> Any:

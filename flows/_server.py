@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from hiaim_sc.errors import Fault, HiaimError, UserInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from uuid import UUID
 
 _START_SECONDS = 180
@@ -79,7 +79,11 @@ def require_free_port(port: int) -> None:
 
 @contextmanager
 def local_server(
-    home: Path, port: int, *, settings: Mapping[str, str] | None = None
+    home: Path,
+    port: int,
+    *,
+    settings: Mapping[str, str] | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Iterator[str]:
     """Run a Prefect server on loopback for as long as the block lasts.
 
@@ -91,6 +95,8 @@ def local_server(
         TCP port to listen on.
     settings
         More settings of Prefect, for the server alone.
+    meanwhile
+        Called while the server starts; it may import Prefect, and ask the server nothing.
 
     Yields
     ------
@@ -109,8 +115,10 @@ def local_server(
             start_new_session=True,
         )
         try:
-            _wait_until_healthy(process, api, home)
             os.environ.update(server_environment(home, port), PREFECT_API_URL=api)
+            if meanwhile is not None:
+                meanwhile()
+            _wait_until_healthy(process, api, home)
             yield api
         finally:
             stop_process(process)

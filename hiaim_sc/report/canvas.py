@@ -119,8 +119,24 @@ def render_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def write_figure(figure: Figure, folder: Path, name: str) -> None:
-    """Write ``name.png`` and ``name.svg``; the folder is made where absent."""
+@styled
+def lay_out(figure: Figure) -> None:
+    """Give everything in the figure its place, for good.
+
+    Left to itself, matplotlib measures every text anew for each file that it saves.
+    """
+    engine = figure.get_layout_engine()
+    if engine is not None and figure.axes:
+        figure.set_dpi(DPI)
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+
+
+def write_figure(figure: Figure, folder: Path, name: str) -> bytes:
+    """Write ``name.png`` and ``name.svg``; the folder is made where absent. Returns the SVG."""
+    lay_out(figure)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.png").write_bytes(render_png(figure))
-    (folder / f"{name}.svg").write_bytes(render_svg(figure))
+    svg = render_svg(figure)
+    (folder / f"{name}.svg").write_bytes(svg)
+    return svg

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hiaim_sc.report import annotation_views, arm_views, clone_views, screens, sentences, views
-from hiaim_sc.report.canvas import render_svg
 from hiaim_sc.report.catalogue import FIGURES, SECTIONS, find_figure
 from hiaim_sc.report.expression import describe_expression, view_expression
 from hiaim_sc.report.formats import format_amount, format_count, format_percent
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
-    from matplotlib.figure import Figure
 
 _PERCENT_OF_CELLS: Final = "{kept} of {read} cell barcodes ({share}) passed quality control."
 
@@ -42,7 +40,7 @@ class ReportData:
     tables
         Every table of ``names.RELEASE_TABLES``.
     figures
-        By file name; those of `FIGURES` stand in their section, others at the end.
+        As SVG, by file name; those of `FIGURES` stand in their section, others at the end.
     facts
         Name -> value for "Methods and versions": code version, digests, seeds, what was reused.
     versions
@@ -56,7 +54,7 @@ class ReportData:
     made_on: str
     blinded: bool
     tables: Mapping[str, pd.DataFrame]
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, bytes]
     facts: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     config_text: str = ""
@@ -169,7 +167,7 @@ def _statements(comparisons: pd.DataFrame) -> list[str]:
     return [sentences.describe_comparison(rows[i]) for i in order]
 
 
-def _place_figures(figures: Mapping[str, Figure]) -> dict[str, list[dict[str, str]]]:
+def _place_figures(figures: Mapping[str, bytes]) -> dict[str, list[dict[str, str]]]:
     """Per section the figures as data URIs with caption and text for those who cannot see them."""
     placed: dict[str, list[dict[str, str]]] = {section: [] for section in SECTIONS}
     # a family's figures stand together
@@ -178,7 +176,7 @@ def _place_figures(figures: Mapping[str, Figure]) -> dict[str, list[dict[str, st
         if name not in figures:
             continue
         section, caption = find_figure(name)
-        content = base64.b64encode(render_svg(figures[name])).decode("ascii")
+        content = base64.b64encode(figures[name]).decode("ascii")
         placed[section].append(
             {"name": name, "caption": caption, "uri": f"data:image/svg+xml;base64,{content}"}
         )

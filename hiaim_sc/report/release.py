@@ -140,9 +140,10 @@ def write_release(folder: Path, source: ReleaseSource, facts: ReleaseFacts) -> N
     if "umap" in source.cohort:
         embedding.obsm["X_umap"] = source.cohort["umap"].read("umap").to_numpy()
     points = tabulate_points(embedding, tables["cells"], pd.Series(dict(facts.batches), dtype=str))
-    figures = draw_figures(tables, points, tissues=facts.tissues, visits=facts.visits)
-    for name, figure in figures.items():
-        write_figure(figure, folder / "figures", name)
+    figures = {
+        name: write_figure(figure, folder / "figures", name)
+        for name, figure in draw_figures(tables, points, tissues=facts.tissues, visits=facts.visits)
+    }
     report = render_report(
         ReportData(
             study=facts.study,

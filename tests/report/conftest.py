@@ -11,6 +11,7 @@ import pytest
 from hiaim_sc.compare import tabulate_repertoires
 from hiaim_sc.config import CompareOptions, Design, TcrOptions
 from hiaim_sc.names import COARSE_OF_CELL_TYPE, RELEASE_TABLES
+from hiaim_sc.report.canvas import render_svg
 from hiaim_sc.report.figures import draw_figures
 from hiaim_sc.tcr import pattern_clones, summarise_turnover, track_clones
 
@@ -374,7 +375,13 @@ def tables() -> dict[str, pd.DataFrame]:
 @pytest.fixture(scope="session")
 def drawn(tables: dict[str, pd.DataFrame], points: pd.DataFrame) -> dict[str, Figure]:
     """Every figure of that release."""
-    return draw_figures(tables, points, tissues=TISSUES, visits=VISITS)
+    return dict(draw_figures(tables, points, tissues=TISSUES, visits=VISITS))
+
+
+@pytest.fixture(scope="session")
+def pictures(drawn: dict[str, Figure]) -> dict[str, bytes]:
+    """The same as SVG."""
+    return {name: render_svg(figure) for name, figure in drawn.items()}
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hiaim_sc.names import RELEASE_TABLES
-from hiaim_sc.report.canvas import render_png
+from hiaim_sc.report.canvas import render_png, render_svg
 from hiaim_sc.report.expression import describe_expression, split_groups, view_expression
 from hiaim_sc.report.figures import draw_figures, volcano
 from hiaim_sc.report.html import ReportData, render_report
@@ -148,14 +148,17 @@ def test_several_contrasts_have_panels_of_their_own():
 
 def test_a_release_draws_the_last_visit_of_each_tissue_with_genes(tables, points):
     genes = make_genes(GROUPS[:2], n_found=2)
-    figures = draw_figures(dict(tables) | {"differential_expression": genes}, points, **DESIGN)
+    figures = dict(
+        draw_figures(dict(tables) | {"differential_expression": genes}, points, **DESIGN)
+    )
     assert {name for name in figures if "expression" in name} == {"expression_blood"}
     assert figures["expression_blood"].get_suptitle().startswith("blood, week 6")
 
 
 def test_the_report_has_its_section(tables, points):
     every = dict(tables) | {"differential_expression": make_genes(n_found=2)}
-    html = render_report(_release(every, draw_figures(every, points, **DESIGN)))
+    drawn = draw_figures(every, points, **DESIGN)
+    html = render_report(_release(every, {name: render_svg(figure) for name, figure in drawn}))
     section = html[html.index('<h2 id="expression">') : html.index('<h2 id="methods">')]
     for part in ("CD8, blood, week 3", 'id="figure-expression_tumor"', "those with the smallest q"):
         assert part in section

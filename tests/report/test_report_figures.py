@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hiaim_sc.names import COARSE_OF_CELL_TYPE, PUTATIVE, RELEASE_TABLES
 from hiaim_sc.report import figures
-from hiaim_sc.report.canvas import render_png, render_svg
+from hiaim_sc.report.canvas import empty_figure, render_png, render_svg
 from hiaim_sc.report.catalogue import find_figure
 from hiaim_sc.report.figures.antigens import tabulate_antigens
 from hiaim_sc.report.figures.clone_states import tabulate_states
@@ -57,7 +57,7 @@ def test_empty_tables_give_figures_that_say_so(dtype):
         for name, columns in RELEASE_TABLES.items()
     }
     points = figures.tabulate_points(None, empty["cells"], pd.Series(dtype=object))
-    found = figures.draw_figures(empty, points, **DESIGN)
+    found = dict(figures.draw_figures(empty, points, **DESIGN))
     assert all(len(figure.texts) == 1 and not figure.axes for figure in found.values())
 
 
@@ -91,6 +91,24 @@ def test_files_are_the_same_each_time_whatever_the_users_settings(tables, tmp_pa
         digests.append([hashlib.sha256(file.read_bytes()).hexdigest() for file in files])
     assert digests[0] == digests[1]
     assert b"<dc:date>" not in (tmp_path / "a" / "forest.svg").read_bytes()
+
+
+def test_everything_is_given_its_place_once_and_where_matplotlib_puts_it(tables, tmp_path):
+    """The PNG is matplotlib's own to the byte; the SVG is drawn from the same places."""
+    untouched = figures.forest(tables["comparisons"])
+    expected = render_png(untouched)
+    figure = figures.forest(tables["comparisons"])
+    svg = figures.write_figure(figure, tmp_path, "forest")
+    assert (tmp_path / "forest.png").read_bytes() == expected
+    assert (tmp_path / "forest.svg").read_bytes() == svg == render_svg(figure)
+    for axes, own in zip(figure.axes, untouched.axes, strict=True):
+        assert axes.get_position().bounds == own.get_position().bounds
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_figure_of_words_alone_is_written(tmp_path):
+    svg = figures.write_figure(empty_figure("Nothing."), tmp_path, "empty")
+    assert svg.startswith(b"<?xml")
 
 
 def test_drawing_leaves_the_users_settings_alone(tables):
@@ -199,7 +217,7 @@ def test_every_patient_is_on_one_page_and_each_page_says_which(tables, points):
     pages = page_patients(many)
     assert [len(page) for page in pages] == [12, 4]
     assert [patient for page in pages for patient in page] == sorted(many["patient_id"].unique())
-    found = figures.draw_figures({**tables, "clones": many}, points, **DESIGN)
+    found = dict(figures.draw_figures({**tables, "clones": many}, points, **DESIGN))
     first, second = found["clone_tracking"], found["clone_tracking_P07a_to_P08b"]
     assert "P01a to P06b, 12 of 16 patients" in first.get_suptitle()
     assert "P07a to P08b, 4 of 16 patients" in second.get_suptitle()

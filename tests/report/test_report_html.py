@@ -9,6 +9,7 @@ import pytest
 
 from hiaim_sc.names import RELEASE_TABLES
 from hiaim_sc.report import clone_views, figures, views
+from hiaim_sc.report.canvas import render_svg
 from hiaim_sc.report.html import ReportData, render_report
 from hiaim_sc.report.summary import count_release
 from hiaim_sc.tcr import pattern_clones, summarise_turnover
@@ -63,8 +64,8 @@ def make_data(tables, pictures, **changes):
 
 
 @pytest.fixture(scope="module")
-def html(tables, drawn):
-    return render_report(make_data(tables, drawn))
+def html(tables, pictures):
+    return render_report(make_data(tables, pictures))
 
 
 @pytest.fixture(scope="module")
@@ -140,15 +141,16 @@ def test_an_empty_release_still_makes_a_report(dtype):
         for name, columns in RELEASE_TABLES.items()
     }
     points = figures.tabulate_points(None, empty["cells"], pd.Series(dtype=object))
-    pictures = figures.draw_figures(empty, points, **DESIGN)
+    drawn = figures.draw_figures(empty, points, **DESIGN)
+    pictures = {name: render_svg(figure) for name, figure in drawn}
     page = Page(render_report(make_data(empty, pictures)))
     assert page.headings == SECTIONS
     assert "Nothing has been compared between arms yet." in page.text
     assert "No antigen was called" in page.text
 
 
-def test_a_figure_outside_the_catalogue_is_not_lost(tables, drawn):
-    extra = {"library_card_L1": drawn["antigens"]}
+def test_a_figure_outside_the_catalogue_is_not_lost(tables, pictures):
+    extra = {"library_card_L1": pictures["antigens"]}
     page = Page(render_report(make_data(tables, extra)))
     assert "More figures" in page.headings
     assert "Library card L1." in page.text

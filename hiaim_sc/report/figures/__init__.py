@@ -31,7 +31,7 @@ from hiaim_sc.report.figures.volcano import volcano
 from hiaim_sc.report.values import settle_empty
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from anndata import AnnData
     from matplotlib.figure import Figure
@@ -64,6 +64,8 @@ __all__ = [
     "write_figure",
 ]
 
+type _Layout = Mapping[str, Sequence[str]]
+
 
 def draw_figures(
     tables: Mapping[str, pd.DataFrame],
@@ -71,10 +73,11 @@ def draw_figures(
     *,
     tissues: Sequence[str],
     visits: Sequence[str],
-) -> dict[str, Figure]:
-    """Every figure of a release by its file name; none needs the arm of a patient.
+) -> Iterator[tuple[str, Figure]]:
+    """Every figure of a release after its file name; none needs the arm of a patient.
 
-    Genes by arm are drawn per tissue that has any, at the last visit.
+    Each is drawn when it is asked for, so that no more than one need be held. Genes by arm are
+    drawn per tissue that has any, at the last visit.
 
     Parameters
     ----------
@@ -86,74 +89,82 @@ def draw_figures(
         In the design's order.
     """
     tables = settle_empty(tables)
-    cells = tables["cells"]
     layout = {"tissues": tissues, "visits": visits}
+    yield from _draw_cells(tables, points, layout)
+    yield from _draw_clones(tables, layout)
+    yield from _draw_antigens(tables, points)
+    yield from _draw_arms(tables, layout)
+
+
+def _draw_cells(
+    tables: Mapping[str, pd.DataFrame], points: pd.DataFrame, layout: _Layout
+) -> Iterator[tuple[str, Figure]]:
+    cells = tables["cells"]
     samples = tables["clones"][["sample_id", "patient_id", "tissue", "visit"]].drop_duplicates()
-    figures = {
-        "sample_flow": sample_flow(tables["flow_of_samples"]),
-        "library_qc": library_qc(tables["libraries_qc"], count_cell_losses(cells)),
-        "identity": identity(tables["sharing"], samples, **layout),
-        "composition": composition(tabulate_composition(cells), **layout),
-        **_draw_clusters(tables),
-        "open_labels": open_labels(tables["annotation_qc"], **layout),
-        "clone_states": clone_states(tabulate_states(tables["clone_phenotypes"], cells)),
-        "reactive_clones": paired_lines(_choose_reactive(tables["endpoints"]), visits=visits),
-        **_draw_clone_pages(tables["clones"], layout),
-        "rank_abundance": rank_abundance(tables["clones"], **layout),
-        "rarefaction": rarefaction(tabulate_rarefaction(cells, tables["repertoires"]), **layout),
-        "antigens": antigens(tabulate_antigens(tables["specificity"], cells)),
-        "umi_separation": umi_separation(tables["specificity"], tables["antigens_qc"]),
-        "umap_antigen": umap_antigen(points, tables["specificity"]),
-        "forest": forest(_choose_gates(tables["comparisons"])),
-        "paired_lines": paired_lines(_choose_courses(tables), visits=visits),
-    }
-    for column in ("cell_type", "tissue", "batch"):
-        figures[f"umap_{column}"] = umap(points, colour_by=column)
-    for family, rows in tables["comparisons"].groupby("family"):
-        figures[f"forest_{_as_file(family)}"] = forest(rows)
-    if len(tables["bulk_responses"]):
-        figures["bulk_dots"] = bulk_dots(tables["bulk_responses"])
-    for screen_id, rows in tables["bulk_responses"].groupby("screen_id"):
-        figures[f"{BULK}{screen_id}"] = bulk_volcano(rows)
-    for family, rows in tables["sensitivity"].groupby("family"):
-        figures[f"sensitivity_{_as_file(family)}"] = sensitivity(rows)
-    genes = tables["differential_expression"]
-    genes = genes[genes["visit"] == visits[-1]]
-    for tissue in tissues:
-        here = genes[genes["tissue"] == tissue]
-        if len(here):
-            figures[f"{EXPRESSION}{tissue}"] = volcano(here)
-    return figures
-
-
-def _draw_clusters(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
+    yield "sample_flow", sample_flow(tables["flow_of_samples"])
+    yield "library_qc", library_qc(tables["libraries_qc"], count_cell_losses(cells))
+    yield "identity", identity(tables["sharing"], samples, **layout)
+    yield "composition", composition(tabulate_composition(cells), **layout)
     labels, markers = tables["cluster_labels"], tables["cluster_markers"]
-    figures = {
-        f"cluster_evidence_{name}": cluster_evidence(
-            labels[labels["pass"] == name], markers[markers["pass"] == name]
-        )
-        for name in ("all", "t_nk")
-    }
+    for name in ("all", "t_nk"):
+        chosen = (table[table["pass"] == name] for table in (labels, markers))
+        yield f"cluster_evidence_{name}", cluster_evidence(*chosen)
     agreement = tables["reference_agreement"]
     for level in ("cell_type", "cell_state") if len(agreement) else ():
         shares = tabulate_label_agreement(agreement, level)
-        figures[f"reference_{level}"] = label_agreement(shares)
-    return figures
+        yield f"reference_{level}", label_agreement(shares)
+    yield "open_labels", open_labels(tables["annotation_qc"], **layout)
+    for column in ("cell_type", "tissue", "batch"):
+        yield f"umap_{column}", umap(points, colour_by=column)
+
+
+def _draw_clones(
+    tables: Mapping[str, pd.DataFrame], layout: _Layout
+) -> Iterator[tuple[str, Figure]]:
+    cells, clones = tables["cells"], tables["clones"]
+    reactive = _choose_reactive(tables["endpoints"])
+    first, *others = page_patients(clones)
+    yield "clone_states", clone_states(tabulate_states(tables["clone_phenotypes"], cells))
+    yield "reactive_clones", paired_lines(reactive, visits=layout["visits"])
+    yield "clone_tracking", clone_tracking(clones, first, **layout)
+    for patients in others:
+        name = _as_file(f"{patients[0]}_to_{patients[-1]}")
+        yield f"{CLONE_PAGE}{name}", clone_tracking(clones, patients, **layout)
+    yield "rank_abundance", rank_abundance(clones, **layout)
+    yield "rarefaction", rarefaction(tabulate_rarefaction(cells, tables["repertoires"]), **layout)
+
+
+def _draw_antigens(
+    tables: Mapping[str, pd.DataFrame], points: pd.DataFrame
+) -> Iterator[tuple[str, Figure]]:
+    specificity, responses = tables["specificity"], tables["bulk_responses"]
+    yield "antigens", antigens(tabulate_antigens(specificity, tables["cells"]))
+    yield "umi_separation", umi_separation(specificity, tables["antigens_qc"])
+    yield "umap_antigen", umap_antigen(points, specificity)
+    if len(responses):
+        yield "bulk_dots", bulk_dots(responses)
+    for screen_id, rows in responses.groupby("screen_id"):
+        yield f"{BULK}{screen_id}", bulk_volcano(rows)
+
+
+def _draw_arms(tables: Mapping[str, pd.DataFrame], layout: _Layout) -> Iterator[tuple[str, Figure]]:
+    visits = layout["visits"]
+    yield "forest", forest(_choose_gates(tables["comparisons"]))
+    yield "paired_lines", paired_lines(_choose_courses(tables), visits=visits)
+    for family, rows in tables["comparisons"].groupby("family"):
+        yield f"forest_{_as_file(family)}", forest(rows)
+    for family, rows in tables["sensitivity"].groupby("family"):
+        yield f"sensitivity_{_as_file(family)}", sensitivity(rows)
+    genes = tables["differential_expression"]
+    genes = genes[genes["visit"] == visits[-1]]
+    for tissue in layout["tissues"]:
+        here = genes[genes["tissue"] == tissue]
+        if len(here):
+            yield f"{EXPRESSION}{tissue}", volcano(here)
 
 
 def _choose_reactive(endpoints: pd.DataFrame) -> pd.DataFrame:
     return endpoints[endpoints["endpoint"] == "blood_ptr_frac"]
-
-
-def _draw_clone_pages(
-    clones: pd.DataFrame, layout: Mapping[str, Sequence[str]]
-) -> dict[str, Figure]:
-    first, *others = page_patients(clones)
-    figures = {"clone_tracking": clone_tracking(clones, first, **layout)}
-    for patients in others:
-        name = _as_file(f"{patients[0]}_to_{patients[-1]}")
-        figures[f"{CLONE_PAGE}{name}"] = clone_tracking(clones, patients, **layout)
-    return figures
 
 
 def _choose_gates(comparisons: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,78 @@
+"""What a task run brings along to a process of the pool, and what the process has already."""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import os
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import prefect
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.context import serialize_context
+from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
+
+from flows import _runners
+from flows._profile import LocalProfile
+
+
+class Api(BaseHTTPRequestHandler):
+    """Knows its version."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(prefect.__version__).encode())
+
+    def log_message(self, *_):
+        """Says nothing."""
+
+
+@pytest.fixture
+def api(monkeypatch):
+    server = HTTPServer(("127.0.0.1", 0), Api)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{server.server_port}/api")
+    yield
+    server.shutdown()
+    server.server_close()
+
+
+def test_settings_go_along_only_where_the_process_cannot_know_the_server(api, monkeypatch):
+    """A server named in the environment is known to each process of the pool."""
+    before = get_current_settings()
+    with _runners.runners_of(LocalProfile(runner="processes", workers=1)):
+        assert serialize_context()["settings_context"] == {}
+        assert get_current_settings() == before
+    assert serialize_context()["settings_context"] != {}
+    monkeypatch.delenv("PREFECT_API_URL")
+    with _runners.runners_of(LocalProfile(runner="processes", workers=1)):
+        assert serialize_context()["settings_context"] != {}
+
+
+def clients_after_begin(monkeypatch):
+    """Two clients as Prefect asks for them in a process that has begun."""
+    monkeypatch.setattr(_runners, "end_with", lambda parent: None)
+
+    address = os.environ["PREFECT_API_URL"] or "http://nobody.invalid/api"
+
+    def begin():
+        with temporary_settings({PREFECT_API_URL: address}):
+            _runners._begin_worker(os.getppid())
+            return get_client(sync_client=True), get_client(sync_client=True)
+
+    return contextvars.copy_context().run(begin)
+
+
+def test_a_process_has_one_client_for_all_its_task_runs(api, monkeypatch):
+    first, second = clients_after_begin(monkeypatch)
+    assert first is second
+
+
+@pytest.mark.parametrize("address", ["", "http://127.0.0.1:1/api"])
+def test_a_process_begins_without_a_server_too(monkeypatch, address):
+    monkeypatch.setenv("PREFECT_API_URL", address)
+    first, second = clients_after_begin(monkeypatch)
+    assert first is not second
