@@ -104,10 +104,11 @@ def study_flow(
             libraries, keys = run_stages(
                 run, blinded=opening.blinded, prespecified=opening.prespecified
             )
-            _log(run, libraries.quarantined)
-            release = publish_release(
-                run, libraries, keys, results=results, started=started, opening=opening
-            )
+        # the release is written here; whoever computed the stages has gone, with their memory
+        _log(run, libraries.quarantined)
+        release = publish_release(
+            run, libraries, keys, results=results, started=started, opening=opening
+        )
         show_release(found.config.study, release)
     return StudyResult(release, identifier, tuple(run.records), libraries.quarantined)
 
