@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hiaim_sc.names import RELEASE_TABLES
-from hiaim_sc.report.canvas import render_png
+from hiaim_sc.report.canvas import render_png, render_svg
 from hiaim_sc.report.catalogue import find_figure
 from hiaim_sc.report.figures import draw_figures, label_agreement
 from hiaim_sc.report.figures.label_agreement import tabulate_label_agreement
@@ -123,11 +123,12 @@ def test_the_figure_is_drawn_and_one_without_cells_says_so():
 
 
 @pytest.mark.parametrize("has_reference", [True, False])
-def test_the_report_has_it_only_where_there_is_one(tables, drawn, points, has_reference):
-    every, figures = dict(tables), drawn
+def test_the_report_has_it_only_where_there_is_one(tables, pictures, points, has_reference):
+    every, figures = dict(tables), pictures
     if has_reference:
         every |= make_tables()
-        figures = draw_figures(every, points, tissues=("blood", "tumor"), visits=VISITS)
+        found = draw_figures(every, points, tissues=("blood", "tumor"), visits=VISITS)
+        figures = {name: render_svg(figure) for name, figure in found}
     added = {"reference_cell_type", "reference_cell_state"}
     assert added & set(figures) == (added if has_reference else set())
     release = ReportData("s", "r", "today", blinded=True, tables=every, figures=figures)
