@@ -23,6 +23,7 @@ _WANTED: Final = {
     "NK precision": "0.95",
 }
 _SHOWN: Final = 0.005
+_PUBLIC: Final = "## Public blood cells"  # what another command writes; it is left as it is
 
 
 @styled
@@ -121,4 +122,12 @@ def write_page(
         states=ceilings.loc["states"].mean(),
         **differences,
     )
-    path.write_text(text, encoding="utf-8")
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    _, heading, public = before.partition(_PUBLIC)
+    path.write_text(text + f"\n{heading}{public}" * bool(heading), encoding="utf-8")
+
+
+def replace_public_section(path: Path, text: str) -> None:
+    """Put a text under the page's last heading, about public cells."""
+    page = path.read_text(encoding="utf-8").partition(_PUBLIC)[0].rstrip()
+    path.write_text(f"{page}\n\n{_PUBLIC}\n\n{text}", encoding="utf-8")

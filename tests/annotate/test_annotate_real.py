@@ -8,61 +8,20 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from hiaim_sc.annotate import (
-    LYMPHOCYTES,
-    annotate_cells,
-    annotate_compartments,
-    panel_genes,
-    read_panel,
-    read_signatures,
-    without_signatures,
+from benchmarks.annotation_public import (
+    annotate_blood,
+    annotate_libraries,
+    describe,
+    measure_recall,
+    read_blood,
+    tabulate_confusion,
 )
-from hiaim_sc.config import Options
 from hiaim_sc.ingest import read_library
-from hiaim_sc.integrate import (
-    embed,
-    gather_counts,
-    limit_components,
-    select_features,
-    summarise_genes,
-)
 from hiaim_sc.qc import assess_cells
 from hiaim_sc.study import pool_tables, read_study
 from hiaim_sc.tcr import RECEPTOR_COLUMNS, call_receptors, define_clones, pool_receptors
 
-pytestmark = [pytest.mark.data, pytest.mark.slow]
-OPTIONS = Options.model_validate({"integrate": {"umap": False}})
-NO_RECEPTORS = pd.DataFrame(
-    columns=["library_id", "cell_barcode", "chain_pairing", "receptor_subtype", "invariant"]
-)
-NO_CLONES = pd.DataFrame(columns=["library_id", "cell_barcode", "clone_key"])
-
-
-def annotate(libraries, receptors, clones, total_counts=None):
-    """Cell types of ``(library_id, batch, counts, kept)``, from the statistics on."""
-    panel = read_panel(None)
-    selected = gather(libraries, panel, read_signatures(), OPTIONS.integrate)
-    if total_counts is not None:
-        selected.obs["total_counts"] = total_counts
-    embedding = embed(selected, OPTIONS.integrate, rng=np.random.default_rng(1))
-    first = annotate_compartments(
-        without_signatures(selected), embedding, receptors, panel, OPTIONS.annotate
-    )
-    is_in = first["cell_type_coarse"].isin(LYMPHOCYTES)
-    by_library = first[is_in].groupby("library_id")["cell_barcode"]
-    kept = {name: list(found) for name, found in by_library}
-    again = [(name, batch, x, kept[name]) for name, batch, x, _ in libraries if name in kept]
-    second = gather(again, panel, read_signatures().iloc[:0], OPTIONS.second_pass)
-    second.obs["total_counts"] = selected.obs["total_counts"][is_in.to_numpy()]
-    options = limit_components(OPTIONS.second_pass, second.n_obs)
-    own = embed(second, options, rng=np.random.default_rng(1))
-    return annotate_cells(first, second, own, receptors, clones, panel, OPTIONS.annotate)
-
-
-def gather(libraries, panel, signatures, options):
-    stats = {name: summarise_genes(counts, kept) for name, _, counts, kept in libraries}
-    genes = panel_genes(select_features(stats, options), panel, signatures)
-    return gather_counts(libraries, genes).to_anndata()
+pytestmark = pytest.mark.slow
 
 
 def annotate_study(folder):
@@ -86,45 +45,27 @@ def annotate_study(folder):
         kept = list(cells[name].loc[cells[name]["qc_pass"], "cell_barcode"])
         libraries.append((name, batches[name], data.counts, kept))
     clones = define_clones(pool_receptors(receptors, cells, layout), options.tcr)
-    return annotate(libraries, pool_tables(receptors, RECEPTOR_COLUMNS), clones)
+    return annotate_libraries(libraries, pool_tables(receptors, RECEPTOR_COLUMNS), clones)
 
 
 @pytest.fixture(scope="module")
-def blood(shared_data):
+def blood():
     """Blood cells with labels from sorting, their CD3 counts and our labels."""
+    return annotate_blood()
+
+
+@pytest.mark.data
+def test_the_counts_that_scanpy_ships_as_logarithms_are_the_stored_ones(shared_data):
     folder = shared_data / "matrix_formats"
-    published = anndata.read_h5ad(folder / "pbmc68k_reduced.h5ad")
     stored = np.load(folder / "pbmc68k_reduced_counts.npz")
     parts = stored["data"], stored["indices"], stored["indptr"]
-    order = np.argsort(published.obs_names.to_numpy())
-    counts = anndata.AnnData(
-        X=sp.csr_matrix(parts, shape=tuple(stored["shape"]))[order],
-        obs=pd.DataFrame(index=published.obs_names[order]),
-        var=pd.DataFrame({"symbol": published.var_names.astype(object)}, index=published.var_names),
-    )
-    found = annotate(
-        [("L1", "run1", counts, list(counts.obs_names))],
-        NO_RECEPTORS,
-        NO_CLONES,
-        published.obs["n_counts"].to_numpy()[order],
-    )
-    found["published"] = published.obs["bulk_labels"].astype(str).to_numpy()[order]
-    found["cd3"] = np.asarray(counts[:, ["CD3D", "CD3E", "CD3G"]].X.sum(axis=1)).ravel()
-    return found
+    names = anndata.read_h5ad(folder / "pbmc68k_reduced.h5ad").obs_names
+    expected = sp.csr_matrix(parts, shape=tuple(stored["shape"]))[np.argsort(names.to_numpy())]
+    assert abs(read_blood().X - expected).sum() == 0
 
 
 def test_compartments_of_blood_are_those_it_was_sorted_by(blood):
-    expected = {
-        "CD56+ NK": "NK",
-        "CD19+ B": "B",
-        "CD14+ Monocyte": "myeloid",
-        "Dendritic": "myeloid",
-    }
-    recall = [
-        (blood.loc[blood["published"] == label, "cell_type_coarse"] == coarse).mean()
-        for label, coarse in expected.items()
-    ]
-    assert np.mean(recall) >= 0.80
+    assert measure_recall(blood).mean() >= 0.80
     is_t = blood["published"].str.contains("CD4|CD8")
     assert (blood.loc[is_t, "cell_type_coarse"] == "T").mean() >= 0.90
 
@@ -139,11 +80,22 @@ def test_cells_sorted_as_nk_are_nk_unless_they_have_cd3(blood):
     assert (as_t["cd3"] > 0).all()
 
 
+def test_the_confusion_has_every_cell_once_and_the_page_says_it(blood):
+    table = tabulate_confusion(blood)
+    assert table.sum(axis=1).to_dict() == blood["published"].value_counts().to_dict()
+    assert table.sum().to_dict() == blood["cell_type"].value_counts().to_dict()
+    section = describe(blood)
+    row = next(line for line in section.splitlines() if line.startswith("| CD34+ |"))
+    assert row.split("|")[2].strip() == "13"
+    assert f"| balanced accuracy | {measure_recall(blood).mean():.3f} |" in section
+
+
 def test_progenitors_are_none_of_the_types_of_the_panel(blood):
     progenitors = blood[blood["published"] == "CD34+"]
     assert (progenitors["cell_type_coarse"] == "unassigned").mean() >= 0.90
 
 
+@pytest.mark.data
 def test_sorted_cd8_cells_are_t_cells_though_there_is_nothing_to_compare_with(shared_data):
     found = annotate_study(shared_data / "real_dextramer")
     assert (found["cell_type_coarse"] == "T").mean() >= 0.95
@@ -151,6 +103,7 @@ def test_sorted_cd8_cells_are_t_cells_though_there_is_nothing_to_compare_with(sh
     assert (found["cell_type_lineage"] == "CD8").mean() >= 0.90
 
 
+@pytest.mark.data
 def test_tumour_t_cells_without_any_measured_t_gene_have_the_published_lineage(shared_data):
     """CD3 and TRAC are not in this panel, cells have 700 counts: receptors and CD4, CD8 remain."""
     folder = shared_data / "real_nsclc_wu2020"
