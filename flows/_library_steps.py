@@ -72,7 +72,7 @@ def qc(inputs: Inputs) -> Payloads:
     from hiaim_sc.qc import assess_cells, count_sex_genes, exclude_unassigned
 
     ingested = inputs.one("ingest")
-    counts = ingested.read("counts")
+    counts = ingested.open("counts").load()
     found = assess_cells(
         counts,
         inputs.table("receptors"),
@@ -92,7 +92,7 @@ def genes(inputs: Inputs) -> Payloads:
     from hiaim_sc.integrate import summarise_genes
 
     kept = kept_barcodes(inputs.one("qc").read("cell_qc"))
-    return {"gene_stats": summarise_genes(inputs.one("ingest").read("counts"), kept)}
+    return {"gene_stats": summarise_genes(inputs.one("ingest").open("counts").load(), kept)}
 
 
 def specificity(inputs: Inputs) -> Payloads:

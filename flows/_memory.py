@@ -5,6 +5,20 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+from functools import cache
+
+_M_MMAP_THRESHOLD = -3  # malloc.h
+_LARGE = 24 << 20  # bytes: a library's counts; to map smaller blocks anew each time takes longer
+
+
+@cache
+def part_large_blocks() -> None:
+    """Have glibc map large blocks by themselves, so that they go back as soon as they are freed.
+
+    Left alone, it takes the first one that is freed as a sign to keep all later ones among small
+    blocks, where a library's size stays with every worker.
+    """
+    _call("mallopt", _M_MMAP_THRESHOLD, _LARGE)
 
 
 def give_back_memory() -> None:
@@ -18,7 +32,12 @@ def give_back_memory() -> None:
     """
     gc.collect()
     gc.freeze()
+    _call("malloc_trim", 0)
+
+
+def _call(name: str, *arguments: int) -> None:
+    """Call a function of glibc, where there is one of that name."""
     if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
+        function = getattr(ctypes.CDLL(None), name, None)
+        if function is not None:
+            function(*arguments)

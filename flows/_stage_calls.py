@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows import _inputs
 from flows._inputs import Inputs
-from flows._memory import give_back_memory
+from flows._memory import give_back_memory, part_large_blocks
 from flows._stages import STAGES
 from hiaim_sc.config import StudyConfig
 from hiaim_sc.storage import Recipe, Store, fingerprint_code
@@ -63,6 +63,7 @@ def execute(call: StageCall) -> None:
     A stage whose worker was lost after it had stored its result is handed out once more; what is
     stored is not computed again.
     """
+    part_large_blocks()
     store = Store(Path(call.store))
     if store.find(call.recipe.key) is not None and store.damage(call.recipe.key) is None:
         return

@@ -22,13 +22,12 @@ from hiaim_sc.ingest.empty_droplets import sum_empty_droplets
 from hiaim_sc.ingest.feature_matrix import GENE_EXPRESSION, FeatureMatrix
 from hiaim_sc.ingest.matrices import read_matrix
 from hiaim_sc.ingest.tags import leave_out, take_hashtags, take_tags, take_type
+from hiaim_sc.storage import CellCounts
 from hiaim_sc.storage.digests import digest_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    from anndata import AnnData
 
     from hiaim_sc.config import IngestOptions
 
@@ -77,9 +76,9 @@ class LibraryData:
         What was read and what was left out, ready for JSON.
     """
 
-    counts: AnnData | None
-    antigen_counts: AnnData | None
-    hashtag_counts: AnnData | None
+    counts: CellCounts | None
+    antigen_counts: CellCounts | None
+    hashtag_counts: CellCounts | None
     contigs: pd.DataFrame | None
     soup: pd.DataFrame | None
     report: dict[str, Any]
@@ -154,9 +153,9 @@ def read_library(
         "n_empty_droplets": None if empty is None else empty.n_droplets,
     }
     return LibraryData(
-        counts=None if genes is None else _to_anndata(genes, sort_features=True),
-        antigen_counts=None if tags is None else _to_anndata(tags),
-        hashtag_counts=None if sample_tags is None else _to_anndata(sample_tags),
+        counts=None if genes is None else _to_counts(genes, sort_features=True),
+        antigen_counts=None if tags is None else _to_counts(tags),
+        hashtag_counts=None if sample_tags is None else _to_counts(sample_tags),
         contigs=contigs,
         soup=None if empty is None else empty.table,
         report=report,
@@ -209,7 +208,7 @@ def _join(
     return join_rate(cells_vdj, cells_gex)
 
 
-def _to_anndata(matrix: FeatureMatrix, *, sort_features: bool = False) -> AnnData:
+def _to_counts(matrix: FeatureMatrix, *, sort_features: bool = False) -> CellCounts:
     """Cells sorted by cell barcode, genes by id, counts as CSR int32 with sorted column indices.
 
     Tags stay in the order of their table.
@@ -217,8 +216,6 @@ def _to_anndata(matrix: FeatureMatrix, *, sort_features: bool = False) -> AnnDat
     Sums in another order have other last bits: files that hold the same cells and genes in other
     orders are one library.
     """
-    from anndata import AnnData
-
     cells = _order(matrix.cell_barcodes)
     features = _order(matrix.feature_ids) if sort_features else None
     counts = matrix.counts if cells is None else matrix.counts[cells]
@@ -233,7 +230,7 @@ def _to_anndata(matrix: FeatureMatrix, *, sort_features: bool = False) -> AnnDat
     if (counts.data == 0).any():
         counts.eliminate_zeros()
     kept = slice(None) if features is None else features
-    return AnnData(
+    return CellCounts(
         X=counts,
         obs=pd.DataFrame(index=pd.Index(np.sort(matrix.cell_barcodes))),
         var=pd.DataFrame(

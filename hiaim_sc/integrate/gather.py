@@ -13,9 +13,9 @@ from hiaim_sc.storage import CountBlocks, StoredCounts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from anndata import AnnData
+    from hiaim_sc.storage import Counts
 
-    type Library = tuple[str, str, AnnData | StoredCounts, Sequence[str]]
+    type Library = tuple[str, str, Counts | StoredCounts, Sequence[str]]
 
 _OBS = {"library_id": "str", "cell_barcode": "str", "batch": "str", "total_counts": "int64"}
 
@@ -61,9 +61,8 @@ def gather_counts(libraries: Iterable[Library], genes: pd.DataFrame) -> CountBlo
 
 
 def _take_block(library: Library, gene_ids: pd.Index) -> tuple[sp.csr_matrix, pd.DataFrame]:
-    library_id, batch, counts, kept = library
-    if isinstance(counts, StoredCounts):
-        counts = counts.to_anndata()
+    library_id, batch, given, kept = library
+    counts = given.load() if isinstance(given, StoredCounts) else given
     rows = _rows_of(library_id, counts, kept)
     matrix = sp.csr_matrix(counts.X)
     total = np.asarray(matrix.sum(axis=1, dtype=np.int64)).ravel()[rows]
@@ -82,7 +81,7 @@ def _names(obs: pd.DataFrame) -> pd.Index:
     return pd.Index(obs["library_id"] + "_" + obs["cell_barcode"])
 
 
-def _rows_of(library_id: str, counts: AnnData, kept: Sequence[str]) -> np.ndarray:
+def _rows_of(library_id: str, counts: Counts, kept: Sequence[str]) -> np.ndarray:
     rows = counts.obs_names.get_indexer(pd.Index(sorted(kept), dtype=object))
     if (rows < 0).any():
         msg = f"library {library_id}: {(rows < 0).sum()} kept cell barcodes are not in the matrix"

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from anndata import AnnData
+    from hiaim_sc.storage import Counts
 
     # data, indices and indptr of CSR counts, and the rows that count
     type _Stored = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -21,7 +21,7 @@ _MIN_CELLS = 10
 _MIN_GENES = 10  # that vary
 
 
-def summarise_genes(counts: AnnData, kept: Sequence[str]) -> pd.DataFrame:
+def summarise_genes(counts: Counts, kept: Sequence[str]) -> pd.DataFrame:
     """Sufficient statistics of each gene over the cells that are kept.
 
     Parameters

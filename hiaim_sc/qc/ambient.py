@@ -16,9 +16,8 @@ from hiaim_sc.qc.marker_pairs import AmbientEstimate, MarkerPairs, no_estimate
 from hiaim_sc.qc.metrics import whole_counts
 
 if TYPE_CHECKING:
-    from anndata import AnnData
-
     from hiaim_sc.qc.marker_pairs import Method
+    from hiaim_sc.storage import Counts
 
 _MAX_FRACTION = 0.5  # more ambient RNA than that is not believed of a cell
 _P_EXPRESSED, _P_NOT_OWN = 0.001, 0.01
@@ -28,7 +27,7 @@ _MIN_SOUP_COUNTS = 1000
 
 
 def estimate_ambient(
-    counts: AnnData, usable: np.ndarray, soup: pd.DataFrame | None = None
+    counts: Counts, usable: np.ndarray, soup: pd.DataFrame | None = None
 ) -> AmbientEstimate:
     r"""Share of the counts of a library's cells that is ambient RNA.
 
@@ -88,7 +87,7 @@ def read_ambient_markers() -> pd.DataFrame:
 
 
 def _ambient_profile(
-    counts: AnnData, of_gene: np.ndarray, soup: pd.DataFrame | None
+    counts: Counts, of_gene: np.ndarray, soup: pd.DataFrame | None
 ) -> tuple[np.ndarray, Method]:
     if soup is not None and soup["n_counts"].sum() >= _MIN_SOUP_COUNTS:
         found = soup.set_index("gene_id")["n_counts"].reindex(counts.var_names, fill_value=0)
@@ -96,7 +95,7 @@ def _ambient_profile(
     return of_gene / max(float(of_gene.sum()), 1.0), "mean_profile"
 
 
-def _markers_of(counts: AnnData, profile: np.ndarray) -> pd.DataFrame:
+def _markers_of(counts: Counts, profile: np.ndarray) -> pd.DataFrame:
     """Markers that are in the profile, with their `column` in the counts and their `share`."""
     table = read_ambient_markers()
     symbols = counts.var["symbol"].to_numpy(dtype=object)

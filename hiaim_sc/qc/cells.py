@@ -16,9 +16,9 @@ from hiaim_sc.qc.scores import score_programmes
 
 if TYPE_CHECKING:
     import pandas as pd
-    from anndata import AnnData
 
     from hiaim_sc.config import QcOptions
+    from hiaim_sc.storage import Counts
 
 # for the markers that ambient RNA brings: where it cannot be estimated, and at the least
 _ASSUMED_AMBIENT, _MIN_AMBIENT = 0.1, 0.02
@@ -50,7 +50,7 @@ class CellQc:
 
 
 def assess_cells(
-    counts: AnnData,
+    counts: Counts,
     receptors: pd.DataFrame | None,
     options: QcOptions,
     *,

@@ -19,9 +19,9 @@ from hiaim_sc.qc.neighbours import score_neighbours
 
 if TYPE_CHECKING:
     import pandas as pd
-    from anndata import AnnData
 
     from hiaim_sc.config import QcOptions
+    from hiaim_sc.storage import Counts
 
 FEATURES = ("neighbours", "receptor", "lineage", "foreign_receptor")
 _SIMULATED_PER_CELL = 2.0
@@ -65,7 +65,7 @@ class DoubletScores:
 
 
 def score_doublets(
-    counts: AnnData,
+    counts: Counts,
     receptors: pd.DataFrame | None,
     options: QcOptions,
     *,

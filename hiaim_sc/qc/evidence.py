@@ -11,7 +11,8 @@ from hiaim_sc.qc.chance import chance_of_at_least
 
 if TYPE_CHECKING:
     import pandas as pd
-    from anndata import AnnData
+
+    from hiaim_sc.storage import Counts
 
 # Genes that hardly any cell of another compartment expresses. T and NK share one: their programmes
 # overlap, and so would their doublets.
@@ -141,7 +142,7 @@ class Signs:
         return np.column_stack([self.chains.evidence(), np.sort(strengths, axis=1)[:, -2], foreign])
 
 
-def marker_columns(counts: AnnData) -> np.ndarray:
+def marker_columns(counts: Counts) -> np.ndarray:
     """Which genes are markers of each of `COMPARTMENT_MARKERS`. (n_genes, n_compartments) bool."""
     marks: dict[str, list[int]] = {}
     for column, markers in enumerate(COMPARTMENT_MARKERS.values()):
@@ -154,7 +155,7 @@ def marker_columns(counts: AnnData) -> np.ndarray:
     return belongs
 
 
-def count_markers(counts: AnnData) -> np.ndarray:
+def count_markers(counts: Counts) -> np.ndarray:
     """Marker counts per compartment of `COMPARTMENT_MARKERS`. (n_cells, n_compartments) int."""
     belongs = marker_columns(counts)
     markers = np.flatnonzero(belongs.any(axis=1))

@@ -11,7 +11,7 @@ from scipy import sparse
 from hiaim_sc.names.genes import gene_set
 
 if TYPE_CHECKING:
-    from anndata import AnnData
+    from hiaim_sc.storage import Counts
 
 METRICS = ("total_counts", "n_genes_by_counts", "pct_counts_mt", "pct_counts_hb")
 SEXES = ("female", "male")
@@ -19,7 +19,7 @@ _MITOCHONDRIAL = 1  # number of its genes in a pass; 0 are all others
 _SETS = ("haemoglobin", *SEXES)  # numbered from there on
 
 
-def measure_cells(counts: AnnData) -> pd.DataFrame:
+def measure_cells(counts: Counts) -> pd.DataFrame:
     """Table of `METRICS` by cell barcode, as ``scanpy.pp.calculate_qc_metrics`` defines them.
 
     Parameters
@@ -53,20 +53,20 @@ def measure_cells(counts: AnnData) -> pd.DataFrame:
     )
 
 
-def is_of(gene_set_name: str, counts: AnnData) -> np.ndarray:
+def is_of(gene_set_name: str, counts: Counts) -> np.ndarray:
     """Which genes are of one of `hiaim_sc.names.genes.GENE_SETS`. (n_genes,) bool."""
     genes = gene_set(gene_set_name)
     return np.array([name in genes for name in counts.var["symbol"].tolist()], dtype=bool)
 
 
-def whole_counts(counts: AnnData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def whole_counts(counts: Counts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Counts as whole numbers, ``data indices indptr`` of CSR; copied only where they are not."""
     matrix = sparse.csr_matrix(counts.X)
     data = matrix.data if matrix.data.dtype.kind in "iu" else matrix.data.astype(np.int64)
     return data, matrix.indices, matrix.indptr
 
 
-def is_mitochondrial(counts: AnnData) -> np.ndarray:
+def is_mitochondrial(counts: Counts) -> np.ndarray:
     """Which genes are of the mitochondrial genome, by symbol (``MT-...``). (n_genes,) bool."""
     symbols = counts.var["symbol"].tolist()  # a loop over a column of text takes ten times as long
     return np.array([str(name)[:3].upper() == "MT-" for name in symbols], dtype=bool)

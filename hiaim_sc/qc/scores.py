@@ -10,7 +10,7 @@ import pandas as pd
 from hiaim_sc.qc.metrics import is_of, whole_counts
 
 if TYPE_CHECKING:
-    from anndata import AnnData
+    from hiaim_sc.storage import Counts
 
 # column of a score -> its genes
 _SCORED: Final = {
@@ -24,7 +24,7 @@ _N_BINS = 25
 _MIN_GENES = 2  # measured genes below which a mean is no programme
 
 
-def score_programmes(counts: AnnData, total: np.ndarray) -> pd.DataFrame:
+def score_programmes(counts: Counts, total: np.ndarray) -> pd.DataFrame:
     r"""Scores of dissociation and of the cell cycle, by cell barcode.
 
     With :math:`y_{cg} = \log(1 + 10^4 x_{cg} / N_c)` and :math:`L` the measured genes of a

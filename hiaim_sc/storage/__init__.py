@@ -11,7 +11,7 @@ from hiaim_sc.storage.collection import (
     stored_tables,
     trace,
 )
-from hiaim_sc.storage.counts import CountBlocks, StoredCounts
+from hiaim_sc.storage.counts import CellCounts, CountBlocks, Counts, StoredCounts
 from hiaim_sc.storage.digests import digest_file, digest_table, digest_value, files_of
 from hiaim_sc.storage.file_digests import FileDigests, Signature, sign_file
 from hiaim_sc.storage.fingerprint import CodeFingerprint, fingerprint_code
@@ -22,9 +22,11 @@ from hiaim_sc.storage.store import Artefact, Look, Store, value_key
 
 __all__ = [
     "Artefact",
+    "CellCounts",
     "CodeFingerprint",
     "Collected",
     "CountBlocks",
+    "Counts",
     "FileDigests",
     "Look",
     "Payload",

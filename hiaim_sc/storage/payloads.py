@@ -9,6 +9,7 @@ import pandas as pd
 
 from hiaim_sc.storage.counts import (
     COUNTS_SUFFIX,
+    CellCounts,
     CountBlocks,
     StoredCounts,
     blocks_of,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    type Payload = pd.DataFrame | AnnData | CountBlocks | dict[str, Any]
+    type Payload = pd.DataFrame | AnnData | CellCounts | CountBlocks | dict[str, Any]
 else:
     Payload = Any
 
@@ -41,9 +42,12 @@ def write_payload(folder: Path, name: str, payload: Payload) -> Path:
     elif isinstance(payload, dict):
         path = folder / f"{name}.json"
         path.write_text(json.dumps(payload, indent=1, sort_keys=True), encoding="utf-8")
-    elif isinstance(payload, CountBlocks) or is_counts(payload):
+    elif isinstance(payload, CountBlocks):
         path = folder / f"{name}{COUNTS_SUFFIX}"
-        write_counts(path, payload if isinstance(payload, CountBlocks) else blocks_of(payload))
+        write_counts(path, payload)
+    elif isinstance(payload, CellCounts) or is_counts(payload):
+        path = folder / f"{name}{COUNTS_SUFFIX}"
+        write_counts(path, blocks_of(payload))
     else:
         path = folder / f"{name}.h5ad"
         payload.write_h5ad(path, compression="lzf")
@@ -57,7 +61,7 @@ def read_payload(path: Path) -> Payload:
     if path.suffix == ".json":
         return json.loads(path.read_text(encoding="utf-8"))
     if path.suffix == COUNTS_SUFFIX:
-        return StoredCounts(path).to_anndata()
+        return StoredCounts(path).load().to_anndata()
     # anndata is slow to import and most readers want tables only
     from anndata import read_h5ad
 
