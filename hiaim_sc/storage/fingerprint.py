@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import inspect
 import platform
 from dataclasses import dataclass
 from functools import cache
@@ -47,7 +49,21 @@ def _graph() -> Any:
 
 @cache
 def _distributions() -> dict[str, list[str]]:
-    return {name: sorted(set(found)) for name, found in metadata.packages_distributions().items()}
+    """Which distributions bring each package; importlib looks at every file of all to say so."""
+    found: dict[str, set[str]] = {}
+    for distribution in metadata.distributions():
+        for name in _packages_of(distribution):
+            found.setdefault(name, set()).add(distribution.metadata["Name"])
+    return {name: sorted(names) for name, names in found.items()}
+
+
+def _packages_of(distribution: metadata.Distribution) -> set[str]:
+    """What can be imported of a distribution, by what it declares or else by the files it lists."""
+    declared = (distribution.read_text("top_level.txt") or "").split()
+    listed = csv.reader((distribution.read_text("RECORD") or "").splitlines())
+    first = {Path(row[0]).parts[0] for row in listed if row} if not declared else set(declared)
+    names = {inspect.getmodulename(name) or name for name in first}
+    return {name for name in names if name.isidentifier()}
 
 
 def _file_of(module: str) -> Path:
