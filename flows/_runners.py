@@ -47,18 +47,29 @@ class Runners:
         Task runners, not started. Where both are the same object, it does both.
     losses
         Jobs of a cluster that never reached this host.
+    in_turn
+        Whether the one ends where the other begins: on one machine, the memory that a process has
+        taken for libraries is the cohort's to use.
     """
 
-    def __init__(self, library: Any, cohort: Any, losses: Sequence[Losses] = ()) -> None:
+    def __init__(
+        self, library: Any, cohort: Any, losses: Sequence[Losses] = (), *, in_turn: bool = False
+    ) -> None:
         self._losses = losses
+        self._in_turn = in_turn
         self._stack = ExitStack()
         self._waiting = {"library": library, "cohort": cohort}
         self._started: dict[int, Any] = {}
 
     def of(self, library_id: str | None) -> Any:
-        """The runner for a stage of this library, or of the cohort; started when first needed."""
+        """The runner for a stage of this library, or of the cohort; started when first needed.
+
+        All that was asked of the other must be done where they run in turn.
+        """
         runner = self._waiting["cohort" if library_id is None else "library"]
         if id(runner) not in self._started:
+            if self._in_turn:
+                self.close()
             self._started[id(runner)] = self._stack.enter_context(runner)
         return self._started[id(runner)]
 
@@ -68,8 +79,9 @@ class Runners:
             losses.require_jobs()
 
     def close(self) -> None:
-        """End all processes and jobs."""
+        """End all processes and jobs; those that are needed again start again."""
         self._stack.close()
+        self._started.clear()
 
 
 @contextmanager
@@ -80,8 +92,11 @@ def runners_of(profile: Profile) -> Iterator[Runners]:
             runners = _jobs(profile)
         else:
             os.environ.update(ONE_THREAD)
-            runner = _dask(profile) if profile.runner == "dask" else _processes(profile)
-            runners = Runners(runner, runner)
+            if profile.runner == "dask":
+                cluster = _dask(profile)
+                runners = Runners(cluster, cluster)
+            else:
+                runners = Runners(_processes(profile), _processes(profile), in_turn=True)
             if profile.runner == "processes" and configured():
                 now = get_settings_context()
                 stack.enter_context(_SettingsAtHome(profile=now.profile, settings=now.settings))

@@ -76,3 +76,44 @@ def test_a_process_begins_without_a_server_too(monkeypatch, address):
     monkeypatch.setenv("PREFECT_API_URL", address)
     first, second = clients_after_begin(monkeypatch)
     assert first is not second
+
+
+class Runner:
+    """Writes down when it begins and ends."""
+
+    def __init__(self, name, said):
+        self.name, self.said = name, said
+
+    def __enter__(self):
+        self.said.append(f"{self.name} begins")
+        return self
+
+    def __exit__(self, *_):
+        self.said.append(f"{self.name} ends")
+
+
+def test_processes_of_libraries_end_where_those_of_the_cohort_begin():
+    said = []
+    runners = _runners.Runners(Runner("library", said), Runner("cohort", said), in_turn=True)
+    names = [runners.of(owner).name for owner in ("L1", "L2", None, None, "L3")]
+    assert names == ["library", "library", "cohort", "cohort", "library"]
+    runners.close()
+    assert said == [
+        *("library begins", "library ends", "cohort begins", "cohort ends"),
+        *("library begins", "library ends"),
+    ]
+
+
+def test_jobs_of_a_cluster_stay_beside_each_other():
+    said = []
+    runners = _runners.Runners(Runner("library", said), Runner("cohort", said))
+    runners.of("L1"), runners.of(None), runners.of("L2")
+    assert said == ["library begins", "cohort begins"]
+    runners.close()
+    assert said[2:] == ["cohort ends", "library ends"]
+
+
+def test_a_pool_of_processes_can_begin_again():
+    with _runners.runners_of(LocalProfile(runner="processes", workers=1)) as runners:
+        for owner in ("L1", None, "L2"):
+            assert runners.of(owner)._executor.submit(os.getpid).result() != os.getpid()
