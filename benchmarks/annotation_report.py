@@ -66,7 +66,8 @@ while the method was made. In these cohorts T, NK and innate lymphoid cells have
 does not express 15 % of its markers, and the others at other levels than the simulator's table
 says; a fifth of the cells is between two states; ambient RNA is 10 % in blood and 20 % in tumours.
 The simulator's levels were written down apart from the panel: many of its markers are not in the
-panel, and each state also changes forty genes that have no name.
+panel, and each state also changes forty genes that have no name. Ambient RNA is not taken off here;
+what that does to labels stands in [decision 0033](decisions/0033-ambient-rna-taken-off.md).
 
 {table}
 

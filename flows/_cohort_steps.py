@@ -200,6 +200,7 @@ def accounting(inputs: Inputs) -> Payloads:
         {name: found.read("report") for name, found in inputs.each("ingest").items()},
         inputs.tables("qc", "cell_qc"),
         {name: found.read("limits") for name, found in inputs.each("qc").items()},
+        {name: found.read("correction") for name, found in inputs.each("corrected").items()},
     )
     flow = count_flow(
         inputs.table("expected_samples"),

@@ -87,6 +87,29 @@ def qc(inputs: Inputs) -> Payloads:
     return {"cell_qc": table, "limits": found.limits, "sex_counts": sexes}
 
 
+def corrected(inputs: Inputs) -> Payloads:
+    """Counts of the cells that pass less ambient RNA, or as they are and why."""
+    from hiaim_sc.integrate import cluster_library
+    from hiaim_sc.qc import correct_counts, leave_counts, why_not_corrected
+
+    ingested, found = inputs.one("ingest"), inputs.one("qc")
+    counts, kept = ingested.open("counts").load(), kept_barcodes(found.read("cell_qc"))
+    ambient = found.read("limits")["ambient"]
+    reason = why_not_corrected(ambient, len(kept), inputs.options.ambient)
+    if reason:
+        result = leave_counts(counts, kept, reason)
+    else:
+        rng = inputs.rng
+        result = correct_counts(
+            counts,
+            cluster_library(counts, kept, rng=rng),
+            ambient["fraction"],
+            ingested.read("soup") if "soup" in ingested else None,
+            rng=rng,
+        )
+    return {"counts": result.counts, "correction": result.summary}
+
+
 def genes(inputs: Inputs) -> Payloads:
     """Sufficient statistics per gene over the cells that pass."""
     from hiaim_sc.integrate import summarise_genes

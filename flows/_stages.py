@@ -62,6 +62,11 @@ STAGES: dict[str, Stage] = {
         library_steps.cell_samples, ("hiaim_sc.dna_barcodes",), ("options.hashtags",)
     ),
     "qc": Stage(library_steps.qc, ("hiaim_sc.qc",), ("options.qc",)),
+    "corrected": Stage(
+        library_steps.corrected,
+        ("hiaim_sc.qc", "hiaim_sc.integrate"),
+        ("options.ambient.min_fraction",),
+    ),
     "genes": Stage(library_steps.genes, ("hiaim_sc.integrate",)),
     "specificity": Stage(
         library_steps.specificity, ("hiaim_sc.dna_barcodes",), ("options.dna_barcodes",)
@@ -91,6 +96,7 @@ STAGES: dict[str, Stage] = {
         ("options.tcr.dual_ir", "options.tcr.same_v_gene", "options.tcr.orphan_rescue"),
     ),
     "selected": Stage(cohort_steps.selected, ("hiaim_sc.integrate", "hiaim_sc.annotate")),
+    "selected_corrected": Stage(cohort_steps.selected, ("hiaim_sc.integrate", "hiaim_sc.annotate")),
     "embedding": Stage(
         cohort_steps.embedding,
         ("hiaim_sc.integrate",),

@@ -37,14 +37,10 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
     run.complete("features", [features])
     run.complete("clones", [clones])
     keys = {"features": features.recipe.key, "clones": clones.recipe.key}
-
-    def stage(name: str, what: str, inputs: dict[str, str], *needs: str) -> None:
-        call = run.call(name, {**inputs, **{need: keys[need] for need in needs}})
-        run.complete(what, [call])
-        keys[name] = call.recipe.key
-
+    # what stages of all cells read as `selected`; those of T and NK cells read delivered counts
+    stage = _calling(run, keys, {"selected": "selected_corrected"} if of("corrected") else {})
     common = {"layout": layout, "panel": panel, "signatures": signatures}
-    stage("selected", "selected counts", {**of("ingest", "qc"), **common}, "features")
+    _select(stage, libraries, common)
     stage("embedding", "embedding and clusters", {"layout": layout}, "selected")
     stage("cluster_genes", "genes of clusters", {}, "selected", "embedding")
     if study.config.options.integrate.umap:
@@ -68,9 +64,35 @@ def build_cohort(run: StudyRun, libraries: ProcessedLibraries) -> dict[str, str]
         "clones",
         "cells",
     )
-    stage("cell_scores", "scores of T cells", {"signatures": signatures}, "selected", "cells")
+    stage(
+        "cell_scores",
+        "scores of T cells",
+        {"signatures": signatures, "selected": keys["selected"]},
+        "cells",
+    )
     _account(run, libraries, layout, stage)
     return keys
+
+
+def _calling(run: StudyRun, keys: dict[str, str], read_as: dict[str, str]) -> _Stage:
+    """Completes a stage and adds its key; `read_as` names a stage that stands in for another."""
+
+    def stage(name: str, what: str, inputs: dict[str, str], *needs: str) -> None:
+        found = {need: keys[read_as.get(need, need)] for need in needs}
+        call = run.call(name, {**inputs, **found})
+        run.complete(what, [call])
+        keys[name] = call.recipe.key
+
+    return stage
+
+
+def _select(stage: _Stage, libraries: ProcessedLibraries, common: dict[str, str]) -> None:
+    """Counts of the selected genes as delivered, and less ambient RNA where that is taken off."""
+    of = libraries.inputs
+    stage("selected", "selected counts", {**of("ingest", "qc"), **common}, "features")
+    if of("corrected"):
+        less = {**libraries.counts(), **of("qc"), **common}
+        stage("selected_corrected", "selected counts less ambient RNA", less, "features")
 
 
 def _account(run: StudyRun, libraries: ProcessedLibraries, layout: str, stage: _Stage) -> None:
@@ -97,7 +119,7 @@ def _account(run: StudyRun, libraries: ProcessedLibraries, layout: str, stage: _
     stage(
         "accounting",
         "accounting",
-        {**of("ingest", "qc"), **tables},
+        {**of("ingest", "qc", "corrected"), **tables},
         "cells",
         "clone_tables",
         "antigen_calls",

@@ -1,6 +1,6 @@
 """One library: ingest -> receptors -> hashtags -> qc -> genes, dna barcodes, labels of a reference.
 
-It knows no other library.
+Where ambient RNA is taken off, that comes before its genes. It knows no other library.
 """
 
 from __future__ import annotations
@@ -37,6 +37,17 @@ class ProcessedLibraries:
         """The artefacts of these stages, as a cohort stage's inputs."""
         return {name: key for name, key in self.keys.items() if name.split("/")[0] in stages}
 
+    def counts(self) -> dict[str, str]:
+        """Counts by which all cells are embedded, as inputs named ``ingest/<library_id>``.
+
+        Those delivered, or where ambient RNA is taken off what is left of them.
+        """
+        left = {
+            name.replace("corrected/", "ingest/", 1): key
+            for name, key in self.inputs("corrected").items()
+        }
+        return {**self.inputs("ingest"), **left}
+
     def libraries(self) -> tuple[str, ...]:
         """The libraries that go on."""
         return tuple(sorted(n.split("/")[1] for n in self.keys if n.startswith("ingest/")))
@@ -66,6 +77,8 @@ def process_libraries(run: StudyRun) -> ProcessedLibraries:
     pooled = [e for e in with_gex if run.study.hashtags_of(e.library_id) is not None]
     _stage(run, processed, "cell_samples", pooled, "hashtags", ("ingest", "receptors"))
     _stage(run, processed, "qc", with_gex, "cell QC", ("ingest", "receptors", "cell_samples"))
+    if run.study.config.options.ambient.correct:
+        _stage(run, processed, "corrected", with_gex, "ambient RNA", ("ingest", "qc"))
     _stage(run, processed, "genes", with_gex, "gene statistics", ("ingest", "qc"))
     with_dna = [e for e in good if e.dna_barcodes]
     _stage(run, processed, "specificity", with_dna, "antigen specificity", ("ingest", "receptors"))
@@ -142,11 +155,12 @@ def _stage(
     known: dict[str, str] | None = None,
 ) -> None:
     calls = []
+    made = {**processed.keys, **(processed.counts() if stage == "genes" else {})}
     for entry in files:
         inputs = {
-            need: processed.keys[f"{need}/{entry.library_id}"]
+            need: made[f"{need}/{entry.library_id}"]
             for need in needs
-            if f"{need}/{entry.library_id}" in processed.keys
+            if f"{need}/{entry.library_id}" in made
         }
         inputs |= known or {}
         if stage == "specificity" and cell_antigens(run.study) is not None:

@@ -27,6 +27,7 @@ def summarise_libraries(
     reports: Mapping[str, Mapping[str, Any]],
     cell_qc: Mapping[str, pd.DataFrame],
     limits: Mapping[str, Mapping[str, Any]],
+    corrections: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pd.DataFrame:
     """Numbers and verdict of each delivered library: the release table ``libraries_qc``.
 
@@ -38,6 +39,8 @@ def summarise_libraries(
         What ingest reported, by library_id.
     cell_qc, limits
         QC tables and limits, by library_id.
+    corrections
+        What became of ambient RNA, by library_id; nothing where it is not taken off.
 
     Returns
     -------
@@ -48,7 +51,9 @@ def summarise_libraries(
     ``n_cells_lost``, and with ``n_cells_kept`` to the cells read. Contigs that are no chain of a
     receptor are counted by their first reason, so that ``n_contigs`` is ``n_contigs_counted`` and
     the ``n_contigs_*`` of the reasons: not a cell, low confidence and B-cell locus, which were
-    dropped, no locus (Cell Ranger's ``Multi``), not productive and no junction.
+    dropped, no locus (Cell Ranger's ``Multi``), not productive and no junction. Where ambient RNA
+    is taken off, ``ambient_removed`` is its share of the counts of the cells kept, empty where
+    there are none, and ``ambient_uncorrected`` says why a library stays as it is.
     """
     joint = library_states.groupby("library_id")["sample_id"].agg(
         lambda ids: _JOINT.join(ids.dropna())
@@ -56,8 +61,10 @@ def summarise_libraries(
     delivered = library_states[library_states["state"] != "expected"]
     delivered = delivered.drop_duplicates("library_id")
     delivered = delivered.assign(sample_id=delivered["library_id"].map(joint).astype("str"))
+    corrections = corrections or {}
     rows = [
         _summarise(row, reports.get(name, {}), cell_qc.get(name), limits.get(name, {}))
+        | (_describe_correction(corrections.get(name, {})) if corrections else {})
         for name, row in delivered.set_index("library_id", drop=False).iterrows()
     ]
     columns = list(RELEASE_TABLES["libraries_qc"])
@@ -139,6 +146,15 @@ def _describe_ambient(ambient: Mapping[str, Any]) -> dict[str, Any]:
         "ambient_method": ambient.get("method", ""),
         "ambient_n_cells": ambient.get("n_cells"),
         "ambient_reason": ambient.get("reason", "no gene expression"),
+    }
+
+
+def _describe_correction(correction: Mapping[str, Any]) -> dict[str, Any]:
+    """How much of the counts was taken off as ambient RNA, and why nothing was where that is so."""
+    n_counts = correction.get("n_counts", 0)
+    return {
+        "ambient_removed": correction["n_removed"] / n_counts if n_counts else np.nan,
+        "ambient_uncorrected": correction.get("reason", ""),
     }
 
 

@@ -10,6 +10,7 @@ from hiaim_sc.config.base import (
     Name,
 )
 from hiaim_sc.config.options import (
+    AmbientOptions,
     AnnotateOptions,
     ArrivalOptions,
     BulkOptions,
@@ -42,6 +43,7 @@ from hiaim_sc.config.study import (
 )
 
 __all__ = [
+    "AmbientOptions",
     "AnalysisPlan",
     "AnnotateOptions",
     "ArrivalOptions",

@@ -11,8 +11,10 @@ from hiaim_sc.integrate.gather import gather_counts
 from hiaim_sc.integrate.genes import summarise_genes
 from hiaim_sc.integrate.markers import find_markers
 from hiaim_sc.integrate.mixing import describe_integration
+from hiaim_sc.integrate.one_library import cluster_library
 
 __all__ = [
+    "cluster_library",
     "describe_features",
     "describe_integration",
     "draw_cells",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hiaim_sc.qc.marker_pairs import Method
     from hiaim_sc.storage import Counts
 
-_MAX_FRACTION = 0.5  # more ambient RNA than that is not believed of a cell
+MAX_FRACTION = 0.5  # more ambient RNA than that is not believed of a cell
 _P_EXPRESSED, _P_NOT_OWN = 0.001, 0.01
 _MIN_OWN_COUNTS = 3
 _MIN_SOURCES = 10  # cells that bring a marker into the mean profile
@@ -70,7 +70,7 @@ def estimate_ambient(
     matrix = sparse.csr_matrix(counts.X)
     of_cell, of_gene = sum_counts(*whole_counts(counts), counts.n_vars)
     total = of_cell.astype(float)
-    profile, method = _ambient_profile(counts, of_gene, soup)
+    profile, method = ambient_profile(counts, of_gene, soup)
     markers = _markers_of(counts, profile)
     if markers.empty:
         return no_estimate("none of the marker genes is measured in the ambient profile", method)
@@ -86,9 +86,20 @@ def read_ambient_markers() -> pd.DataFrame:
         return pd.read_csv(file, sep="\t", keep_default_na=False)
 
 
-def _ambient_profile(
+def ambient_profile(
     counts: Counts, of_gene: np.ndarray, soup: pd.DataFrame | None
 ) -> tuple[np.ndarray, Method]:
+    """Share of each gene in the ambient RNA, (n_genes,), and where it is from.
+
+    Parameters
+    ----------
+    counts
+        One library; its genes are read.
+    of_gene
+        (n_genes,) counts of each gene in all cells together.
+    soup
+        As for `estimate_ambient`.
+    """
     if soup is not None and soup["n_counts"].sum() >= _MIN_SOUP_COUNTS:
         found = soup.set_index("gene_id")["n_counts"].reindex(counts.var_names, fill_value=0)
         return found.to_numpy(dtype=float) / found.sum(), "empty_droplets"
@@ -114,7 +125,7 @@ def _exceeds(observed: np.ndarray, total: np.ndarray, share: np.ndarray, p: floa
 
     A count or two of a set that is rare in the library are no sign of anything.
     """
-    mean = _MAX_FRACTION * np.outer(total, share)
+    mean = MAX_FRACTION * np.outer(total, share)
     return (observed >= _MIN_OWN_COUNTS) & (chance_of_at_least(observed, mean) < p)
 
 

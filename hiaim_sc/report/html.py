@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hiaim_sc.report import annotation_views, arm_views, clone_views, screens, sentences, views
+from hiaim_sc.report.ambient import describe_correction
 from hiaim_sc.report.catalogue import FIGURES, SECTIONS, find_figure
 from hiaim_sc.report.expression import describe_expression, view_expression
 from hiaim_sc.report.formats import format_amount, format_count, format_percent
@@ -84,9 +85,12 @@ def render_report(release: ReportData) -> str:
         first_screen=_first_screen(counts, release.tables),
         statements=_statements(release.tables["comparisons"]),
         mobilisation=describe_mobilisation(release.tables["endpoints"]),
-        mixing=describe_mixing(
-            release.tables["integration_metrics"], release.tables["cluster_composition"]
-        ),
+        mixing=[
+            *describe_correction(release.tables["libraries_qc"]),
+            *describe_mixing(
+                release.tables["integration_metrics"], release.tables["cluster_composition"]
+            ),
+        ],
         reference=describe_reference(release.tables),
         genes=describe_expression(release.tables["differential_expression"]),
         screens=screens.describe_screens(release.tables),

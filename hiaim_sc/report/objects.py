@@ -42,6 +42,8 @@ def build_cohort_object(
     airr: AnnData | None = None,
     antigen_counts: Mapping[str, AnnData] | None = None,
     specificity: pd.DataFrame | None = None,
+    *,
+    corrected: AnnData | None = None,
 ) -> MuData:
     """The cohort as MuData: modality gex, and airr and dna where there are any. No arm in it.
 
@@ -60,16 +62,21 @@ def build_cohort_object(
         library_id -> cells x dna_barcodes; the barcodes of all libraries are joined, absent is 0.
     specificity
         Release table `specificity`; a cell's antigens are joined with ``;`` in `obs["antigen"]`.
+    corrected
+        As `selected`, less ambient RNA; None where it is not taken off.
 
     Returns
     -------
     `gex.X` is log1p of counts per 10,000 (float32 CSR) and `gex.layers["counts"]` the counts; `obs`
-    has the columns of `cells` for each cell, text as plain objects with "" for missing.
+    has the columns of `cells` for each cell, text as plain objects with "" for missing. With
+    `corrected`, `X` is made from those counts, as the embedding is: they are
+    `gex.layers["counts_corrected"]`, their totals over all genes `obs["total_counts_corrected"]`;
+    `layers["counts"]` and `obs["total_counts"]` are as without.
     """
     import mudata
 
     known = _index_cells(cells, selected.obs)
-    modalities = {"gex": _build_gex(selected, embedding, known)}
+    modalities = {"gex": _build_gex(selected, corrected, embedding, known)}
     # a tag or a contig without a cell is no cell of the cohort: counted in uns, not kept
     if airr is not None:
         modalities["airr"] = _build_airr(airr, known)
@@ -134,19 +141,28 @@ def _select(known: pd.DataFrame, names: pd.Index) -> pd.DataFrame:
     return known.iloc[positions].copy()
 
 
-def _build_gex(selected: AnnData, embedding: AnnData | None, known: pd.DataFrame) -> AnnData:
+def _build_gex(
+    selected: AnnData, corrected: AnnData | None, embedding: AnnData | None, known: pd.DataFrame
+) -> AnnData:
     import anndata
 
-    counts = sp.csr_matrix(selected.X).astype(np.int32)
-    totals = selected.obs["total_counts"].to_numpy(dtype=float)
-    scale = np.divide(_TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0)
-    normalised = sp.csr_matrix(sp.diags_array(scale) @ counts.astype(np.float64)).log1p()
+    shown = selected if corrected is None else corrected
+    for names, other in (
+        (selected.obs_names, shown.obs_names),
+        (selected.var_names, shown.var_names),
+    ):
+        if not names.equals(other):
+            message = "the corrected counts are of other cells or genes than the counts"
+            raise UnknownCellsError(message)
     gex = anndata.AnnData(
-        X=sp.csr_matrix(normalised.astype(np.float32)),
+        X=_normalise(shown),
         obs=_select(known, selected.obs_names),
         var=pd.DataFrame(selected.var).apply(_plain_text),
-        layers={"counts": counts},
+        layers={"counts": sp.csr_matrix(selected.X).astype(np.int32)},
     )
+    if corrected is not None:
+        gex.layers["counts_corrected"] = sp.csr_matrix(corrected.X).astype(np.int32)
+        gex.obs["total_counts_corrected"] = corrected.obs["total_counts"].to_numpy()
     gex.uns["log1p"] = {"base": None}
     if embedding is not None:
         positions = embedding.obs_names.get_indexer(gex.obs_names)
@@ -158,6 +174,14 @@ def _build_gex(selected: AnnData, embedding: AnnData | None, known: pd.DataFrame
         gex.obs["leiden"] = _plain_text(embedding.obs["leiden"].iloc[positions]).to_numpy()
         _add_loadings(gex, embedding.uns.get("pca"))
     return gex
+
+
+def _normalise(selected: AnnData) -> sp.csr_matrix:
+    counts = sp.csr_matrix(selected.X).astype(np.float64)
+    totals = selected.obs["total_counts"].to_numpy(dtype=float)
+    scale = np.divide(_TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0)
+    normalised = sp.csr_matrix(sp.diags_array(scale) @ counts).log1p()
+    return sp.csr_matrix(normalised.astype(np.float32))
 
 
 def _add_loadings(gex: AnnData, pca: Mapping[str, np.ndarray] | None) -> None:

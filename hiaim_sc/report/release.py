@@ -194,6 +194,9 @@ def _write_exports(
         build_airr(contigs, obs.fillna("").astype(object)) if len(obs) else None,
         source.each("ingest", "antigen_counts"),
         tables["specificity"],
+        corrected=source.cohort["selected_corrected"].read("selected")
+        if "selected_corrected" in source.cohort
+        else None,
     )
     write_cohort(mdata, folder / "cohort.h5mu")
     write_cellxgene(mdata["gex"], folder / "cellxgene.h5ad")

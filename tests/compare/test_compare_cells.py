@@ -236,6 +236,21 @@ def test_ambient_rna_that_was_not_estimated_is_empty_with_a_reason(cell_qc):
     assert (row["ambient_reason"], row["verdict"]) == ("3 cells", "pass")
 
 
+def test_what_was_taken_off_is_said_and_why_nothing_was(cell_qc):
+    states = pd.DataFrame({"library_id": ["L1", "L2", "L3"], "sample_id": ["S1", "S2", "S3"]})
+    states = states.assign(batch="B1", state="delivered", reason=None)
+    corrections = {
+        "L1": {"n_counts": 2000, "n_removed": 300, "reason": ""},
+        "L2": {"n_counts": 1000, "n_removed": 0, "reason": "3 cells"},
+    }
+    cells = dict.fromkeys(["L1", "L2"], cell_qc)
+    table = summarise_libraries(states, {}, cells, {}, corrections)
+    assert table["ambient_removed"].tolist()[:2] == [0.15, 0.0]
+    assert pd.isna(table["ambient_removed"][2])
+    assert table["ambient_uncorrected"].tolist() == ["", "3 cells", ""]
+    assert "ambient_removed" not in summarise_libraries(states, {}, cells, {})
+
+
 def test_contigs_add_up_over_their_reasons(cell_qc):
     report = {
         "n_contigs": 20,

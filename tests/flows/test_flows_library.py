@@ -80,6 +80,46 @@ def test_empty_droplets_of_an_unfiltered_matrix_reach_the_estimate(simulate, tmp
         assert ambient["method"] == "empty_droplets"
 
 
+def test_ambient_rna_is_taken_off_the_counts_of_later_stages(simulate, tmp_path):
+    share = {"blood": 0.2, "tumor": 0.2}
+    folder = simulate(
+        n_patients=2,
+        visits={"baseline": 0},
+        tissues=["blood"],
+        cells_per_library=200,
+        empty_droplets=3000,
+        ambient_mean=share,
+    )
+    config = folder / "study" / "study.yaml"
+    store = Store(tmp_path / "store")
+    delivered = process_libraries(
+        StudyRun(read_study(folder / "study"), store, NoProgress(), compute_here)
+    )
+    assert delivered.counts() == delivered.inputs("ingest")
+    config.write_text(
+        config.read_text().replace("options: {}", "options: {ambient: {correct: true}}")
+    )
+    run = StudyRun(read_study(folder / "study"), store, NoProgress(), compute_here)
+    corrected = process_libraries(run)
+    unchanged = ("ingest", "qc", "receptors")
+    assert corrected.inputs(*unchanged) == delivered.inputs(*unchanged)
+    assert {r.name for r in run.records if r.status == "recomputed"} == {"corrected", "genes"}
+    for name, key in corrected.counts().items():
+        library = name.removeprefix("ingest/")
+        found, ingested = store.get(key), store.get(corrected.keys[name])
+        cells = store.get(corrected.keys[f"qc/{library}"]).read("cell_qc").query("qc_pass")
+        counts = found.read("counts")
+        assert list(counts.obs_names) == sorted(cells["cell_barcode"])
+        raw = ingested.read("counts")[counts.obs_names]
+        assert (counts.X > raw.X).nnz == 0
+        limits = store.get(corrected.keys[f"qc/{library}"]).read("limits")
+        assert found.read("correction")["reason"] == ""
+        removed = 1 - counts.X.sum() / raw.X.sum()
+        assert removed == pytest.approx(limits["ambient"]["fraction"], abs=0.01)
+        stats = store.get(corrected.keys[f"genes/{library}"]).read("gene_stats")
+        assert stats["sum"].sum() == counts.X.sum()
+
+
 def test_each_sample_of_a_pool_has_its_sex_genes_counted(simulate, tmp_path):
     study = read_study(
         simulate(n_patients=4, cells_per_library=100, samples_per_pool=2, n_batches=1) / "study"

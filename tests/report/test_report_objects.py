@@ -109,6 +109,32 @@ def test_expression_is_log_of_counts_per_ten_thousand_of_all_genes(cohort):
     assert np.issubdtype(gex.layers["counts"].dtype, np.integer)
 
 
+def test_corrected_counts_stand_beside_those_delivered(cohort, tmp_path):
+    corrected = make_selected()
+    left = np.array([[3, 0, 6], [0, 5, 0], [11, 0, 0]], dtype=np.int32)
+    corrected.X, corrected.obs["total_counts"] = sp.csr_matrix(left), [80, 50, 150]
+    found = build_cohort_object(make_selected(), make_embedding(), CELLS, corrected=corrected)
+    write_cohort(found, tmp_path / "cohort.h5mu")
+    gex = mudata.read_h5mu(tmp_path / "cohort.h5mu")["gex"]
+    expected = np.log1p(left / np.array([[80], [50], [150]]) * 1e4)
+    np.testing.assert_allclose(gex.X.toarray(), expected, rtol=1e-6)
+    np.testing.assert_array_equal(gex.layers["counts_corrected"].toarray(), left)
+    assert gex.obs["total_counts_corrected"].tolist() == [80, 50, 150]
+    delivered = cohort["gex"]
+    np.testing.assert_array_equal(gex.layers["counts"].toarray(), COUNTS)
+    assert gex.obs["total_counts"].tolist() == delivered.obs["total_counts"].tolist()
+    assert "counts_corrected" not in delivered.layers
+    write_cellxgene(found["gex"], tmp_path / "cellxgene.h5ad")
+    raw = ad.read_h5ad(tmp_path / "cellxgene.h5ad").raw.X
+    np.testing.assert_array_equal(raw.toarray(), COUNTS)
+
+
+def test_corrected_counts_of_other_cells_are_refused():
+    for other in (make_selected()[:2], make_selected()[:, :2]):
+        with pytest.raises(UnknownCellsError, match="of other cells or genes"):
+            build_cohort_object(make_selected(), None, CELLS, corrected=other.copy())
+
+
 def test_embedding_and_cells_are_matched_by_name(cohort):
     gex = cohort["gex"]
     assert list(gex.obs_names) == NAMES

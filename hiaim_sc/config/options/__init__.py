@@ -15,10 +15,16 @@ from hiaim_sc.config.options.cohort import (
 )
 from hiaim_sc.config.options.compare import CompareOptions
 from hiaim_sc.config.options.dna_barcodes import BulkOptions, DnaBarcodeOptions
-from hiaim_sc.config.options.library import HashtagOptions, IngestOptions, QcOptions
+from hiaim_sc.config.options.library import (
+    AmbientOptions,
+    HashtagOptions,
+    IngestOptions,
+    QcOptions,
+)
 from hiaim_sc.config.options.receptors import DatabaseOptions, SimilarityOptions, TcrOptions
 
 __all__ = [
+    "AmbientOptions",
     "AnnotateOptions",
     "ArrivalOptions",
     "BulkOptions",
@@ -45,6 +51,7 @@ class Options(Model):
 
     ingest: IngestOptions = IngestOptions()
     qc: QcOptions = QcOptions()
+    ambient: AmbientOptions = AmbientOptions()
     tcr: TcrOptions = TcrOptions()
     databases: DatabaseOptions = DatabaseOptions()
     similarity: SimilarityOptions = SimilarityOptions()

@@ -49,6 +49,18 @@ class QcOptions(Model):
     )
 
 
+class AmbientOptions(Model):
+    """Ambient RNA taken off the counts by which all cells are embedded, clustered and parted.
+
+    Whatever counts RNA, and the second pass, reads counts as delivered.
+    """
+
+    correct: bool = Field(default=False, description="Take it off.")
+    min_fraction: Fraction = Field(
+        0.02, description="Libraries with a smaller ambient_fraction stay as they are."
+    )
+
+
 class HashtagOptions(Model):
     """Which sample a cell of a pooled library is of."""
 
