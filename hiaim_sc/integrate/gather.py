@@ -65,7 +65,7 @@ def _take_block(library: Library, gene_ids: pd.Index) -> tuple[sp.csr_matrix, pd
     counts = given.load() if isinstance(given, StoredCounts) else given
     rows = _rows_of(library_id, counts, kept)
     matrix = sp.csr_matrix(counts.X)
-    total = np.asarray(matrix.sum(axis=1, dtype=np.int64)).ravel()[rows]
+    total = (matrix @ np.ones(matrix.shape[1], dtype=matrix.dtype))[rows]  # .sum() makes a copy
     found = {
         "library_id": library_id,
         "cell_barcode": counts.obs_names[rows],
