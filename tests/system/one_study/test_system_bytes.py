@@ -50,9 +50,8 @@ def test_shuffled_inputs_and_another_number_of_workers_change_no_byte(
     simulated, hiaim, tmp_path_factory
 ):
     folder = tmp_path_factory.mktemp("bytes")
-    first = hiaim.release(
-        simulated / "study", "--workers", 2, "--store", folder / "s2", "--results", folder / "r2"
-    )
+    first = run(hiaim, simulated / "study", folder, n_workers=2)
+    alone = run(hiaim, simulated / "study", folder, n_workers=1)
     shutil.copytree(simulated / "study", folder / "shuffled")
     tables = sorted((folder / "shuffled").glob("*.tsv"))
     before = [path.read_text() for path in tables]
@@ -63,10 +62,21 @@ def test_shuffled_inputs_and_another_number_of_workers_change_no_byte(
     assert matrices
     for seed, path in enumerate(matrices):
         shuffle_matrix(path, seed)
-    second = hiaim.release(
-        folder / "shuffled", "--workers", 4, "--store", folder / "s1", "--results", folder / "r1"
-    )
+    shuffled = run(hiaim, folder / "shuffled", folder, n_workers=4)
     for name in RELEASE_TABLES:
         for suffix in ("tsv", "parquet"):
             file = f"tables/{name}.{suffix}"
-            assert (first / file).read_bytes() == (second / file).read_bytes(), file
+            expected = (first / file).read_bytes()
+            assert (alone / file).read_bytes() == expected, file
+            assert (shuffled / file).read_bytes() == expected, file
+
+
+def run(hiaim, study, folder, *, n_workers):
+    """A release of the study, nothing of another run reused."""
+    places = (
+        "--store",
+        folder / f"store-{n_workers}",
+        "--results",
+        folder / f"results-{n_workers}",
+    )
+    return hiaim.release(study, "--workers", n_workers, *places)
