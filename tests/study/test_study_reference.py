@@ -79,6 +79,22 @@ def test_the_numbers_of_a_model_are_those_of_scikit_learn(mine, kind, protocol, 
     assert model.has_ensembl_ids
 
 
+def test_a_file_written_with_numpy_1_is_read_too(mine):
+    mine.write(make_parts(), 3)
+    now = mine.file.read_bytes()
+    before = now.replace(b"cnumpy._core.", b"cnumpy.core.")
+    assert before.count(b"cnumpy.core.multiarray\n_reconstruct") == 1
+    expected = study_reference_of(now, mine)
+    found = study_reference_of(before, mine)
+    assert np.array_equal(found.weights, expected.weights)
+    assert list(found.genes) == list(expected.genes)
+
+
+def study_reference_of(content, mine):
+    mine.file.write_bytes(content)
+    return read_reference_model(mine.file, hashlib.sha256(content).hexdigest())
+
+
 def test_without_the_option_there_is_no_reference(small_study):
     study = small_study.read()
     assert study_reference(study) is None
