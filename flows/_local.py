@@ -39,7 +39,7 @@ def run_study(study: Path, request: RunRequest) -> StudyResult:
         own_server = not configured()
         if own_server:
             home = store / "prefect"
-            stack.enter_context(local_server(home, free_port(), meanwhile=_import_the_flow))
+            stack.enter_context(local_server(home, free_port(), meanwhile=_get_ready))
         # before the server stops, however the run ends
         stack.callback(send_what_is_queued)
         # Prefect reads its settings when it is imported
@@ -54,9 +54,14 @@ def run_study(study: Path, request: RunRequest) -> StudyResult:
     return result
 
 
-def _import_the_flow() -> None:
-    """Seconds of imports, which a second core can do while the server does its own."""
+def _get_ready() -> None:
+    """Imports and digests of the code: seconds that a second core has while the server starts."""
     import flows.study  # noqa: F401
+    from flows._stage_calls import code_of
+    from flows._stages import STAGES
+
+    for stage in STAGES:
+        code_of(stage)
 
 
 def _tell(

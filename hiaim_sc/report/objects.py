@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -203,7 +204,12 @@ def _add_loadings(gex: AnnData, pca: Mapping[str, np.ndarray] | None) -> None:
 
 
 def _build_airr(airr: AnnData, known: pd.DataFrame) -> AnnData:
-    found = airr[airr.obs_names.isin(known.index)].copy()
+    from anndata import ExperimentalFeatureWarning
+
+    with warnings.catch_warnings():
+        # scirpy holds receptors as awkward arrays, which anndata calls experimental
+        warnings.simplefilter("ignore", ExperimentalFeatureWarning)
+        found = airr[airr.obs_names.isin(known.index)].copy()
     found.uns["n_cells_left_out"] = airr.n_obs - found.n_obs
     own = pd.DataFrame(found.obs).apply(_plain_text)
     obs = _select(known, found.obs_names)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import airr as airr_standard
 import anndata as ad
 import awkward as ak
@@ -181,9 +183,11 @@ def test_order_of_the_table_does_not_matter(cohort):
         pd.testing.assert_frame_equal(part.obs, other[name].obs)
 
 
-def test_inputs_are_left_alone():
+def test_inputs_are_left_alone_and_nothing_is_warned_of():
     airr, selected = make_airr(), make_selected()
-    build_cohort_object(selected, make_embedding(), CELLS, airr, make_antigens(), SPECIFICITY)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ad.ExperimentalFeatureWarning)
+        build_cohort_object(selected, make_embedding(), CELLS, airr, make_antigens(), SPECIFICITY)
     assert list(airr.obs.columns) == ["receptor_type"]
     np.testing.assert_array_equal(selected.X.toarray(), COUNTS)
 
