@@ -39,7 +39,7 @@ def share_out(
     free = np.bincount(group, weight, n_groups)
     level = np.divide(wanted, free, out=np.zeros(n_groups), where=free > 0)
     while True:
-        emptied = ~is_empty & (weight > 0) & (limit <= level[group] * weight)
+        emptied = ~is_empty & (limit <= level[group] * weight)
         if not emptied.any():
             return np.where(is_empty, limit, level[group] * weight)
         is_empty |= emptied

@@ -92,6 +92,11 @@ def test_each_gene_loses_its_share_and_each_cell_by_its_counts():
     assert found.tolist() == [[10, 6, 0], [8, 0, 8]]
 
 
+def test_a_cell_of_three_times_the_counts_loses_three_times_as_many():
+    found = take([[10, 0], [20, 10]], [0, 0], [1.0, 0.0], 0.1)
+    assert found.tolist() == [[9, 0], [17, 10]]
+
+
 def test_what_a_gene_does_not_have_is_taken_from_the_others():
     # 10 of 40: gene 1 should lose 5 and has 2; gene 2 is not in the ambient RNA
     found = take([[18, 1, 1], [18, 1, 1]], [0, 0], [0.5, 0.5, 0.0], 0.25)
