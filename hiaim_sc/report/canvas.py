@@ -7,8 +7,10 @@ import io
 from typing import TYPE_CHECKING, Final
 
 import matplotlib.style
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from hiaim_sc.report.palette import BLINDED, INK, MUTED, RULE
 
@@ -123,13 +125,18 @@ def render_png(figure: Figure) -> bytes:
 def lay_out(figure: Figure) -> None:
     """Give everything in the figure its place, for good.
 
-    Left to itself, matplotlib measures every text anew for each file that it saves.
+    Left to itself, matplotlib measures every text anew for each file that it saves. The last bits
+    of what its solver finds depend on where in memory things lie, and with them names in the SVG;
+    places are rounded to a billionth of the figure.
     """
     engine = figure.get_layout_engine()
     if engine is not None and figure.axes:
         figure.set_dpi(DPI)
         engine.execute(figure)
         figure.set_layout_engine(None)
+        for axes in figure.axes:
+            corners = np.round(axes.get_position(original=True).extents, 9)
+            axes.set_position(Bbox.from_extents(*corners))
 
 
 def write_figure(figure: Figure, folder: Path, name: str) -> bytes:
