@@ -92,11 +92,7 @@ def runners_of(profile: Profile) -> Iterator[Runners]:
             runners = _jobs(profile)
         else:
             os.environ.update(ONE_THREAD)
-            if profile.runner == "dask":
-                cluster = _dask(profile)
-                runners = Runners(cluster, cluster)
-            else:
-                runners = Runners(_processes(profile), _processes(profile), in_turn=True)
+            runners = _on_this_machine(profile)
             if profile.runner == "processes" and configured():
                 now = get_settings_context()
                 stack.enter_context(_SettingsAtHome(profile=now.profile, settings=now.settings))
@@ -113,6 +109,16 @@ class _SettingsAtHome(SettingsContext):
 
     def serialize(self, include_secrets: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002
         return {}
+
+
+def _on_this_machine(profile: LocalProfile) -> Runners:
+    if profile.runner == "dask":
+        cluster = _dask(profile)
+        return Runners(cluster, cluster)
+    library = _processes(profile)
+    if profile.n_workers == 1:  # no idle one whose memory the cohort could use
+        return Runners(library, library)
+    return Runners(library, _processes(profile), in_turn=True)
 
 
 def _processes(profile: LocalProfile) -> Any:

@@ -114,6 +114,12 @@ def test_jobs_of_a_cluster_stay_beside_each_other():
 
 
 def test_a_pool_of_processes_can_begin_again():
+    with _runners.runners_of(LocalProfile(runner="processes", workers=2)) as runners:
+        pools = [runners.of(owner) for owner in ("L1", None, "L2")]
+        assert pools[0] is pools[2] is not pools[1]
+        assert pools[2]._executor.submit(os.getpid).result() != os.getpid()
+
+
+def test_a_single_process_does_all():
     with _runners.runners_of(LocalProfile(runner="processes", workers=1)) as runners:
-        for owner in ("L1", None, "L2"):
-            assert runners.of(owner)._executor.submit(os.getpid).result() != os.getpid()
+        assert runners.of("L1") is runners.of(None)
