@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hiaim_sc.names import COARSE_OF_CELL_TYPE, PUTATIVE, RELEASE_TABLES
 from hiaim_sc.report import figures
-from hiaim_sc.report.canvas import empty_figure, render_png, render_svg
+from hiaim_sc.report.canvas import empty_figure, lay_out, render_png, render_svg
 from hiaim_sc.report.catalogue import find_figure
 from hiaim_sc.report.figures.antigens import tabulate_antigens
 from hiaim_sc.report.figures.clone_states import tabulate_states
@@ -476,3 +476,15 @@ def test_open_labels_has_a_dot_per_sample_and_says_where():
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == [
         "blood, week 6", "tumor, baseline",
     ]  # fmt: skip
+
+
+def test_a_long_reason_leaves_the_intervals_their_room(tables):
+    batches = ", ".join(f"run{number:02d}" for number in range(60))
+    rows = tables["comparisons"].assign(
+        estimate=np.nan, reason_empty=f"batch aliased with arm: {batches}"
+    )
+    figure = figures.forest(rows)
+    lay_out(figure)
+    assert figure.axes[0].get_position().width > 0.25
+    said = [text.get_text() for text in figure.axes[1].texts]
+    assert any(text.startswith("not compared: batch") and text.endswith("…") for text in said)

@@ -31,6 +31,7 @@ _KINDS: Final = {
 }
 _WIDEST: Final = 64.0
 _COLUMNS: Final = (0.02, 0.30, 0.80)
+_LONGEST_LABEL, _LONGEST_REASON = 48, 60  # characters: a longer one takes the room of the intervals
 
 
 @styled
@@ -149,12 +150,14 @@ def _row_labels(rows: list[dict[str, Any]]) -> list[str]:
     for row in rows:
         place = label_place(row["tissue"], row["visit"], row["session_phase"])
         contrast = f", {row['contrast']}" if many else ""
-        labels.append(f"{capitalise(_shorten(label_endpoint(row['endpoint'])))}\n{place}{contrast}")
+        labels.append(
+            f"{capitalise(_shorten(label_endpoint(row['endpoint']), _LONGEST_LABEL))}\n{place}{contrast}"
+        )
     return labels
 
 
-def _shorten(label: str) -> str:
-    return label if len(label) <= 48 else label[:46].rsplit(" ", 1)[0] + " …"
+def _shorten(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 2].rsplit(" ", 1)[0] + " …"
 
 
 def _write_panel(
@@ -173,9 +176,8 @@ def _write_columns(axes: Axes, y: int, row: dict[str, Any], effect: Effect) -> N
     place = axes.get_yaxis_transform()
     if not np.isfinite(effect.estimate):
         reason = label_reason(read_text(row["reason_empty"]) or "no estimate")
-        axes.text(
-            _COLUMNS[1], y, f"not compared: {reason}", transform=place, va="center", color=MUTED
-        )
+        said = _shorten(f"not compared: {reason}", _LONGEST_REASON)  # whole in the table
+        axes.text(_COLUMNS[1], y, said, transform=place, va="center", color=MUTED)
         values = [_per_arm(row), "", ""]
     else:
         p = format_p_cell(read_number(row["p_perm"])) or "no test"
