@@ -150,9 +150,8 @@ def _row_labels(rows: list[dict[str, Any]]) -> list[str]:
     for row in rows:
         place = label_place(row["tissue"], row["visit"], row["session_phase"])
         contrast = f", {row['contrast']}" if many else ""
-        labels.append(
-            f"{capitalise(_shorten(label_endpoint(row['endpoint']), _LONGEST_LABEL))}\n{place}{contrast}"
-        )
+        endpoint = _shorten(label_endpoint(row["endpoint"]), _LONGEST_LABEL)
+        labels.append(f"{capitalise(endpoint)}\n{place}{contrast}")
     return labels
 
 
