@@ -21,6 +21,8 @@ NOT_HERE = {
     "database_matches",
     "similarity_cost",
     "similarity",
+    "corrected",
+    "selected_corrected",
     "reference_cells",
     "reference",
 }
