@@ -11,6 +11,10 @@ from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+# A run's workers have one thread of numba's. What sets it for a run sets it in this process too,
+# and numba does not let it be another once it has begun.
+os.environ["NUMBA_NUM_THREADS"] = "1"
+
 # A busy machine is no fault of a test.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
