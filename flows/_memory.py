@@ -27,12 +27,21 @@ def give_back_memory() -> None:
     Freed blocks stay with the process as long as something lies above them; a worker that waits
     would keep the largest library it has seen. Only glibc can be asked.
 
-    What is left after a stage is modules and what they hold: it is not looked through again, which
-    would take as long as many a stage.
+    What is left after a stage is mostly modules. They are not looked through again, which would
+    take as long as many a stage.
     """
     gc.collect()
-    gc.freeze()
+    _set_aside(len(sys.modules))
     _call("malloc_trim", 0)
+
+
+@cache
+def _set_aside(_n_modules: int) -> None:
+    """Leave all that is there out of later collections, once for each number of modules.
+
+    Not after every stage: what of it becomes garbage later would stay for good.
+    """
+    gc.freeze()
 
 
 def _call(name: str, *arguments: int) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hiaim_sc.errors import LibraryFaultError
+from hiaim_sc.storage import sum_rows
 from hiaim_sc.study.contig_faults import (
     fault_of_length,
     fault_of_receptors,
@@ -80,8 +81,7 @@ def check_filtered(genes: FeatureMatrix) -> None:
     n_cells = len(genes.cell_barcodes)
     if n_cells < _MANY_BARCODES:
         return
-    ones = np.ones(genes.counts.shape[1], dtype=genes.counts.dtype)  # .sum() copies the matrix
-    n_empty = int((genes.counts @ ones < _EMPTY_COUNTS).sum())
+    n_empty = int((sum_rows(genes.counts) < _EMPTY_COUNTS).sum())
     if n_empty > n_cells / 2:
         reason = (
             f"{genes.source}: {n_empty:,} of {n_cells:,} cell barcodes have fewer than"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from hiaim_sc.storage import CountBlocks, StoredCounts
+from hiaim_sc.storage import CountBlocks, StoredCounts, sum_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,7 +65,7 @@ def _take_block(library: Library, gene_ids: pd.Index) -> tuple[sp.csr_matrix, pd
     counts = given.load() if isinstance(given, StoredCounts) else given
     rows = _rows_of(library_id, counts, kept)
     matrix = sp.csr_matrix(counts.X)
-    total = (matrix @ np.ones(matrix.shape[1], dtype=matrix.dtype))[rows]  # .sum() makes a copy
+    total = sum_rows(matrix)[rows]
     found = {
         "library_id": library_id,
         "cell_barcode": counts.obs_names[rows],

@@ -1,9 +1,13 @@
-"""Two of scipy.stats's functions, which takes half a second of every worker to import."""
+"""The upper tail of a Poisson count; scipy.stats takes half a second of every worker to import."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
+
 from scipy.special import gammainc
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def chance_of_at_least(observed: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -14,8 +18,3 @@ def chance_of_at_least(observed: np.ndarray, mean: np.ndarray) -> np.ndarray:
     the regularised lower incomplete gamma function; 1 for :math:`k = 0`.
     """
     return gammainc(observed, mean)
-
-
-def absolute_deviation(values: np.ndarray) -> float:
-    """Raw median absolute deviation from the median."""
-    return float(np.median(np.abs(values - np.median(values))))

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hiaim_sc.qc.chance import absolute_deviation
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -83,7 +81,7 @@ def _limit(
 
 def _lower_limit(values: pd.Series, minimum: float, n_mads: float) -> dict[str, Any]:
     logged = np.log1p(values.to_numpy(dtype=float))
-    spread = absolute_deviation(logged)
+    spread = _absolute_deviation(logged)
     bound = float(np.expm1(np.median(logged) - n_mads * spread))
     if spread == 0 or bound <= minimum:
         return _limit(lower=minimum)
@@ -91,9 +89,14 @@ def _lower_limit(values: pd.Series, minimum: float, n_mads: float) -> dict[str, 
 
 
 def _mt_limit(values: pd.Series, options: QcOptions) -> dict[str, Any]:
-    spread = absolute_deviation(values.to_numpy())
+    spread = _absolute_deviation(values.to_numpy())
     bound = float(np.median(values) + options.n_mads_mt * spread)
     least = min(options.min_limit_pct_mt, options.max_pct_mt)
     if spread == 0 or bound >= options.max_pct_mt:
         return _limit(upper=options.max_pct_mt)
     return _limit(upper=max(bound, least), rule="mad" if bound > least else "fixed")
+
+
+def _absolute_deviation(values: np.ndarray) -> float:
+    """Median absolute deviation from the median; scipy.stats is slow to import."""
+    return float(np.median(np.abs(values - np.median(values))))

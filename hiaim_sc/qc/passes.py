@@ -65,6 +65,18 @@ def sum_counts(
 
 
 @njit(cache=True)
+def _fill(known: np.ndarray, scale: float) -> None:
+    """Work out the logarithms of a cell's small counts."""
+    for count in range(len(known)):
+        known[count] = np.log1p(scale * count)
+
+
+@njit(cache=True)
+def _log(count: int, scale: float, known: np.ndarray) -> float:
+    return known[count] if count < len(known) else np.log1p(scale * count)
+
+
+@njit(cache=True)
 def sum_logged(
     data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, scale: np.ndarray, n_genes: int
 ) -> np.ndarray:
@@ -80,8 +92,7 @@ def sum_logged(
     found = np.zeros(n_genes)
     known = np.zeros(_N_KNOWN)
     for cell in range(len(indptr) - 1):
-        for count in range(_N_KNOWN):
-            known[count] = np.log1p(scale[cell] * count)
+        _fill(known, scale[cell])
         for i in range(indptr[cell], indptr[cell + 1]):
             count = data[i]
             found[indices[i]] += known[count] if count < _N_KNOWN else np.log1p(scale[cell] * count)
@@ -111,11 +122,9 @@ def weigh_logged(
     found = np.zeros((len(indptr) - 1, n_sums))
     known = np.zeros(_N_KNOWN)
     for cell in range(len(indptr) - 1):
-        for count in range(_N_KNOWN):
-            known[count] = np.log1p(scale[cell] * count)
+        _fill(known, scale[cell])
         for i in range(indptr[cell], indptr[cell + 1]):
-            count = data[i]
-            value = known[count] if count < _N_KNOWN else np.log1p(scale[cell] * count)
+            value = _log(data[i], scale[cell], known)
             for column in range(n_sums):
                 found[cell, column] += value * weights[indices[i], column]
     return found

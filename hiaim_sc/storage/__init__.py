@@ -11,7 +11,7 @@ from hiaim_sc.storage.collection import (
     stored_tables,
     trace,
 )
-from hiaim_sc.storage.counts import CellCounts, CountBlocks, Counts, StoredCounts
+from hiaim_sc.storage.counts import CellCounts, CountBlocks, Counts, StoredCounts, sum_rows
 from hiaim_sc.storage.digests import digest_file, digest_table, digest_value, files_of
 from hiaim_sc.storage.file_digests import FileDigests, Signature, sign_file
 from hiaim_sc.storage.fingerprint import CodeFingerprint, fingerprint_code
@@ -45,6 +45,7 @@ __all__ = [
     "read_payload",
     "sign_file",
     "stored_tables",
+    "sum_rows",
     "trace",
     "value_key",
 ]

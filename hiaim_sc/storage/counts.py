@@ -192,6 +192,14 @@ def write_counts(folder: Path, counts: CountBlocks) -> None:
     counts.var.to_parquet(folder / "var.parquet")
 
 
+def sum_rows(matrix: sp.csr_matrix) -> np.ndarray:
+    """Sum of each row, (n_rows,), without the copy of the matrix that its own `sum` makes.
+
+    Numbers of fewer than 32 bits are added as such of 32.
+    """
+    return matrix @ np.ones(matrix.shape[1], dtype=np.result_type(matrix.dtype, np.int32))
+
+
 def blocks_of(counts: Counts) -> CountBlocks:
     """Sparse counts in memory as one block."""
     import scipy.sparse as sp

@@ -1,11 +1,11 @@
-"""The two functions are scipy's."""
+"""The tail is scipy's."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import median_abs_deviation, poisson
+from scipy.stats import poisson
 
-from hiaim_sc.qc.chance import absolute_deviation, chance_of_at_least
+from hiaim_sc.qc.chance import chance_of_at_least
 
 
 def test_the_upper_tail_of_a_poisson_count_is_scipys():
@@ -14,9 +14,3 @@ def test_the_upper_tail_of_a_poisson_count_is_scipys():
         chance_of_at_least(observed, mean), poisson.sf(observed - 1, mean), rtol=1e-13
     )
     assert chance_of_at_least(np.array([0]), np.array([2.0]))[0] == 1
-
-
-def test_the_median_absolute_deviation_is_scipys():
-    for n in (1, 2, 9, 10):
-        values = np.random.default_rng(n).normal(size=n)
-        assert absolute_deviation(values) == median_abs_deviation(values)

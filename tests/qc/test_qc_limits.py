@@ -8,9 +8,10 @@ import pytest
 import scanpy as sc
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import median_abs_deviation
 
 from hiaim_sc.config import QcOptions
-from hiaim_sc.qc.limits import find_failures, set_limits
+from hiaim_sc.qc.limits import _absolute_deviation, find_failures, set_limits
 from hiaim_sc.qc.metrics import measure_cells
 
 
@@ -129,3 +130,9 @@ def test_order_of_cells_does_not_matter(total, random):
         set_limits(metrics_of(values), QcOptions(), has_mt=True) for values in (total, shuffled)
     )
     assert first == second
+
+
+def test_the_median_absolute_deviation_is_scipys():
+    for n in (1, 2, 9, 10):
+        values = np.random.default_rng(n).normal(size=n)
+        assert _absolute_deviation(values) == median_abs_deviation(values)

@@ -105,3 +105,9 @@ def test_a_changed_or_missing_file_of_the_counts_is_damage(tmp_path):
     assert Store(tmp_path, verify=True).damage(recipe.key) == "selected.counts"
     values.unlink()
     assert Store(tmp_path).damage(recipe.key) == "selected.counts"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64, np.float32])
+def test_rows_of_small_numbers_add_up_beyond_their_type(dtype):
+    matrix = sp.csr_matrix(np.full((2, 1000), 100, dtype=dtype))
+    assert counts.sum_rows(matrix).tolist() == [100_000, 100_000]
