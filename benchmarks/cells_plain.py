@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from benchmarks.process_tree import Marks
@@ -53,16 +52,17 @@ def _choose_genes(cells: AnnData) -> None:
     """``var["highly_variable"]``: the most variable of the genes that ours may embed."""
     import scanpy as sc
 
-    allowed = np.array([not reason_to_exclude(symbol) for symbol in cells.var_names])
-    sc.pp.highly_variable_genes(
-        cells,
-        n_top_genes=N_TOP + int((~allowed).sum()),
+    allowed = [not reason_to_exclude(symbol) for symbol in cells.var_names]
+    found = sc.pp.highly_variable_genes(
+        cells[:, allowed],
+        n_top_genes=N_TOP,
         flavor="seurat_v3",
         layer="counts",
         batch_key="library",
+        inplace=False,
     )
-    chosen = cells.var.loc[allowed & cells.var["highly_variable"], "highly_variable_rank"]
-    cells.var["highly_variable"] = cells.var_names.isin(chosen.nsmallest(N_TOP).index)
+    chosen = found.index[found["highly_variable"]]
+    cells.var["highly_variable"] = cells.var_names.isin(chosen)
 
 
 def _cluster(variable: AnnData, *, seed: int, marks: Marks | None = None) -> None:
@@ -115,7 +115,7 @@ def _filter(cells: AnnData, marks: Marks) -> AnnData:
 def _keep(variable: AnnData, cells: AnnData, out: Path) -> None:
     """What the other side is held against: genes, loadings, clusters with two seeds."""
     out.mkdir(parents=True, exist_ok=True)
-    genes = cells.var[["gene_ids", "highly_variable", "highly_variable_rank"]]
+    genes = cells.var[["gene_ids", "highly_variable"]]
     genes.rename_axis("symbol").reset_index().to_parquet(out / "genes.parquet")
     loadings = pd.DataFrame(variable.varm["PCs"], index=variable.var["gene_ids"])
     loadings.rename(columns=str).to_parquet(out / "loadings.parquet")

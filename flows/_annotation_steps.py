@@ -19,7 +19,7 @@ def compartments(inputs: Inputs) -> Payloads:
     from hiaim_sc.tcr import RECEPTOR_COLUMNS
 
     labels = annotate_compartments(
-        without_signatures(inputs.one("selected").read("selected")),
+        without_signatures(inputs.one("selected").open("selected")),
         inputs.one("embedding").read("embedding"),
         inputs.pooled("receptors", "receptors", RECEPTOR_COLUMNS),
         inputs.table("panel"),
@@ -67,7 +67,7 @@ def cell_types(inputs: Inputs) -> Payloads:
     from hiaim_sc.annotate import annotate_cells, apply_overrides, describe_clusters
     from hiaim_sc.tcr import RECEPTOR_COLUMNS
 
-    counts = inputs.one("lymphocytes").read("lymphocytes")
+    counts = inputs.one("lymphocytes").open("lymphocytes")
     computed = annotate_cells(
         inputs.one("compartments").read("compartments"),
         counts,
@@ -79,7 +79,7 @@ def cell_types(inputs: Inputs) -> Payloads:
     )
     labels, overrides = apply_overrides(computed, inputs.table("overrides"))
     of_clusters = describe_clusters(
-        labels, inputs.one("selected").read("selected"), counts, inputs.table("panel")
+        labels, inputs.one("selected").open("selected"), counts, inputs.table("panel")
     )
     return {"cell_types": labels, "cell_type_overrides": overrides, **of_clusters}
 

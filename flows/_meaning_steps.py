@@ -56,7 +56,7 @@ def cell_scores(inputs: Inputs) -> Payloads:
     from hiaim_sc.annotate import score_signatures
 
     scores = score_signatures(
-        inputs.one("selected").read("selected"),
+        inputs.one("selected").open("selected"),
         inputs.one("cells").read("cells"),
         inputs.table("signatures"),
     )

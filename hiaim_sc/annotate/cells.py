@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from hiaim_sc.config import AnnotateOptions
+    from hiaim_sc.storage import ReadableCounts
 
 LYMPHOCYTES = ("T", "NK")
 _NAMES = {"CD4": "CD4 T", "CD8": "CD8 T", "gd": "gd T"}
@@ -42,7 +43,7 @@ _NUMBERS = ("cell_type_score", *_CONFIDENCES)
 
 
 def annotate_compartments(
-    selected: AnnData,
+    selected: ReadableCounts,
     embedding: AnnData,
     receptors: pd.DataFrame,
     panel: pd.DataFrame,
@@ -94,7 +95,7 @@ def annotate_compartments(
 
 def annotate_cells(
     compartments: pd.DataFrame,
-    lymphocytes: AnnData,
+    lymphocytes: ReadableCounts,
     embedding: AnnData,
     receptors: pd.DataFrame,
     clone_cells: pd.DataFrame,
@@ -156,16 +157,16 @@ def annotate_cells(
     return table.astype(kinds)
 
 
-def _require_same(compartments: pd.DataFrame, lymphocytes: AnnData) -> None:
+def _require_same(compartments: pd.DataFrame, lymphocytes: ReadableCounts) -> None:
     names = compartments["library_id"] + "_" + compartments["cell_barcode"]
-    if list(names) != list(lymphocytes.obs_names):
+    if list(names) != list(lymphocytes.obs.index):
         msg = "the second pass is not over the T and NK cells of the first, in their order"
         raise ValueError(msg)
 
 
 def _annotate_lymphocytes(
     cells: pd.DataFrame,
-    lymphocytes: AnnData,
+    lymphocytes: ReadableCounts,
     embedding: AnnData,
     receptor: ReceptorEvidence,
     clone: np.ndarray,

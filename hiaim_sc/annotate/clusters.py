@@ -11,9 +11,10 @@ import scipy.sparse as sp
 from hiaim_sc.annotate.overrides import CLUSTERS, name_clustering
 from hiaim_sc.annotate.panel import find_columns
 from hiaim_sc.names import RELEASE_TABLES
+from hiaim_sc.storage import read_genes
 
 if TYPE_CHECKING:
-    from anndata import AnnData
+    from hiaim_sc.storage import ReadableCounts
 
 _LEVELS: Final = {"all": ("compartment",), "t_nk": ("lineage", "state", "flag")}
 _LEAST_DETECTED: Final = 0.1
@@ -22,7 +23,10 @@ _PER: Final = 1e4
 
 
 def describe_clusters(
-    cell_types: pd.DataFrame, selected: AnnData, lymphocytes: AnnData, panel: pd.DataFrame
+    cell_types: pd.DataFrame,
+    selected: ReadableCounts,
+    lymphocytes: ReadableCounts,
+    panel: pd.DataFrame,
 ) -> dict[str, pd.DataFrame]:
     """Labels and evidence of the clusters of both passes.
 
@@ -64,13 +68,15 @@ def describe_clusters(
     }
 
 
-def _tabulate_markers(cluster: pd.Series, counts: AnnData, panel: pd.DataFrame) -> pd.DataFrame:
+def _tabulate_markers(
+    cluster: pd.Series, counts: ReadableCounts, panel: pd.DataFrame
+) -> pd.DataFrame:
     columns = find_columns(counts, set(panel["gene"]))
     names, code = np.unique(cluster.to_numpy(dtype=str), return_inverse=True)
     shape = len(names), len(code)
     members = sp.csr_matrix((np.ones(len(code)), (code, np.arange(len(code)))), shape=shape)
     size = np.bincount(code, minlength=len(names))[:, None]
-    of_panel = sp.csr_matrix(counts.X)[:, list(columns.values())]
+    of_panel = read_genes(counts, list(columns.values()))
     detected = (members @ (of_panel > 0).astype(float)).toarray() / size
     total = np.maximum(counts.obs["total_counts"].to_numpy(dtype=float), 1.0)
     mean = (members @ sp.diags_array(_PER / total) @ of_panel).toarray() / size

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import scipy.sparse as sp
-    from anndata import AnnData
 
     from hiaim_sc.annotate.kinds import GeneSet
+    from hiaim_sc.storage import ReadableCounts
 
 _MOST_FITTED = 50_000  # cells, evenly through the table, that the levels are found from
 _CHUNK = 20_000
@@ -45,7 +45,9 @@ class MarkerEvidence:
     levels: GeneLevels
 
     @classmethod
-    def of(cls, cells: AnnData, panel: pd.DataFrame, smooth: sp.csr_matrix) -> MarkerEvidence:
+    def of(
+        cls, cells: ReadableCounts, panel: pd.DataFrame, smooth: sp.csr_matrix
+    ) -> MarkerEvidence:
         """From counts; ``smooth`` averages over a cell and its neighbours."""
         counts = count_markers(cells, panel)
         own = counts.to_numpy(dtype=np.float32)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from hiaim_sc.annotate.panel import find_columns
 from hiaim_sc.annotate.scores import score_gene_sets
+from hiaim_sc.storage import read_genes
 
 if TYPE_CHECKING:
-    from anndata import AnnData
+    from hiaim_sc.storage import ReadableCounts
 
 CELL = ["library_id", "cell_barcode"]
 CD3 = ("CD3D", "CD3E", "CD3G", "TRAC")
@@ -35,14 +35,14 @@ _KIND_OF_PAIRING = {
 }
 
 
-def count_markers(selected: AnnData, panel: pd.DataFrame) -> pd.DataFrame:
+def count_markers(selected: ReadableCounts, panel: pd.DataFrame) -> pd.DataFrame:
     """Counts of the panel's genes that were measured, (n_cells, genes)."""
     columns = find_columns(selected, set(panel["gene"]))
-    counts = sp.csr_matrix(selected.X)[:, list(columns.values())]
+    counts = read_genes(selected, list(columns.values()))
     return pd.DataFrame(counts.toarray(), columns=list(columns))
 
 
-def score_panel(selected: AnnData, panel: pd.DataFrame) -> pd.DataFrame:
+def score_panel(selected: ReadableCounts, panel: pd.DataFrame) -> pd.DataFrame:
     """Score of each cell type: of the genes for it, less half of those against it.
 
     Parameters
@@ -63,7 +63,7 @@ def score_panel(selected: AnnData, panel: pd.DataFrame) -> pd.DataFrame:
     }
     has_cd3 = any(gene in columns for gene in CD3)
     scores = score_gene_sets(
-        sp.csr_matrix(selected.X),
+        selected,
         {
             f"{name}|{sign}": genes
             for (name, sign), genes in sets.items()
@@ -71,13 +71,14 @@ def score_panel(selected: AnnData, panel: pd.DataFrame) -> pd.DataFrame:
             and (has_cd3 or name not in _BY_ABSENCE)
         },
     )
-    zero = np.zeros(selected.n_obs)
+    n_cells = selected.shape[0]
+    zero = np.zeros(n_cells)
     return pd.DataFrame(
         {
             name: scores.get(f"{name}|1", zero) - _AGAINST * scores.get(f"{name}|-1", zero)
             for name in sorted({name for name, _ in sets})
         },
-        index=range(selected.n_obs),
+        index=range(n_cells),
     )
 
 

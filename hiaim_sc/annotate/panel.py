@@ -10,11 +10,14 @@ import pandas as pd
 
 from hiaim_sc.errors import Fault, UserInputError
 from hiaim_sc.names import COARSE_OF_CELL_TYPE
+from hiaim_sc.storage import StoredCounts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from anndata import AnnData
+
+    from hiaim_sc.storage import ReadableCounts
 
 LEVELS = ("compartment", "lineage", "state", "flag")
 _COLUMNS = ["cell_type", "gene", "sign", "level", "parent", "source"]
@@ -114,19 +117,22 @@ def panel_genes(
     return table[is_wanted].reset_index(drop=True)
 
 
-def without_signatures(selected: AnnData) -> AnnData:
+def without_signatures(selected: AnnData | StoredCounts) -> AnnData | StoredCounts:
     """The counts that cell types are told by: genes that only a signature wants are left out.
 
     Scores are ranks among the genes of a cell, so that a further gene would move them.
     """
-    return selected[:, (selected.var["highly_variable"] | selected.var["in_panel"]).to_numpy()]
+    told_by = (selected.var["highly_variable"] | selected.var["in_panel"]).to_numpy()
+    return (
+        selected.of_genes(told_by) if isinstance(selected, StoredCounts) else selected[:, told_by]
+    )
 
 
-def find_columns(selected: AnnData, wanted: set[str]) -> dict[str, int]:
+def find_columns(selected: ReadableCounts, wanted: set[str]) -> dict[str, int]:
     """Column of each wanted gene that is there, by the name it is wanted by; the first of twins."""
     columns: dict[str, int] = {}
     symbols = selected.var["symbol"].astype(str)
-    for position, (gene_id, symbol) in enumerate(zip(selected.var_names, symbols, strict=True)):
+    for position, (gene_id, symbol) in enumerate(zip(selected.var.index, symbols, strict=True)):
         for name in (symbol, gene_id):
             if name in wanted:
                 columns.setdefault(name, position)

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
+from hiaim_sc.storage import row_blocks
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from hiaim_sc.storage import ReadableCounts
+
 _MAX_RANK = 1500
-_CHUNK = 20_000
 
 
 def score_gene_sets(
-    counts: sp.csr_matrix, gene_sets: Mapping[str, Sequence[int]]
+    counts: ReadableCounts | sp.csr_matrix, gene_sets: Mapping[str, Sequence[int]]
 ) -> dict[str, np.ndarray]:
     """Rank-based score of gene sets in each cell, between 0 and 1.
 
@@ -29,7 +32,7 @@ def score_gene_sets(
     Parameters
     ----------
     counts
-        (n_cells, n_genes) CSR.
+        (n_cells, n_genes), read some cells at a time.
     gene_sets
         Name: column indices. An empty set scores 0.
 
@@ -45,11 +48,11 @@ def score_gene_sets(
     member = member.tocsr()
     size = np.asarray(member.sum(axis=0)).ravel()
     scores = np.zeros((counts.shape[0], len(names)))
-    for start in range(0, counts.shape[0], _CHUNK):
+    for rows, block in row_blocks(counts):
         # what a detected gene gains over the worst rank
-        gain = _ranks(counts[start : start + _CHUNK])
+        gain = _ranks(block)
         gain.data = worst - np.minimum(gain.data, worst)
-        scores[start : start + _CHUNK] = (gain @ member).toarray()
+        scores[rows] = (gain @ member).toarray()
     best = size * (size + 1) / 2
     span = np.maximum(size * worst - best, 1.0)
     rank_sum = size * worst - scores

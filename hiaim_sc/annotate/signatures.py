@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from hiaim_sc.annotate.panel import find_columns
 from hiaim_sc.annotate.scores import score_gene_sets
 from hiaim_sc.errors import Fault, UserInputError
+from hiaim_sc.storage import read_genes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from anndata import AnnData
+    from hiaim_sc.storage import ReadableCounts
 
 METHODS: Final = ("sum", "mean", "rank")
 SCORED_LINEAGES: Final = ("CD8", "CD4")
@@ -93,7 +93,7 @@ def _find_faults(name: str, table: pd.DataFrame) -> list[Fault]:
 
 
 def score_signatures(
-    selected: AnnData, cells: pd.DataFrame, signatures: pd.DataFrame
+    selected: ReadableCounts, cells: pd.DataFrame, signatures: pd.DataFrame
 ) -> pd.DataFrame:
     r"""Score of each signature in every CD8 and CD4 T cell.
 
@@ -131,21 +131,23 @@ def score_signatures(
     known = known.reindex(names).reset_index()
     is_scored = known["cell_type_lineage"].isin(SCORED_LINEAGES).to_numpy()
     table = known[is_scored].reset_index(drop=True)
-    counts = sp.csr_matrix(selected.X)[np.flatnonzero(is_scored)]
     columns = find_columns(selected, set(signatures["gene"]))
+    counts = read_genes(selected, list(columns.values()))[np.flatnonzero(is_scored)]
     total = selected.obs["total_counts"].to_numpy(dtype=float)[is_scored]
-    z = _standardise(_normalise(counts, columns, total), table)
+    expression = np.log1p(_COUNTS_PER_CELL * counts.toarray() / total[:, None])
+    z = _standardise(pd.DataFrame(expression, columns=list(columns)), table)
+    found, by_rank = {}, {}
     for name, signature in signatures.groupby("signature", sort=True):
         measured = signature[signature["gene"].isin(columns)]
-        table[str(name)] = _score(measured, len(signature), z, counts, columns)
-    return table
-
-
-def _normalise(
-    counts: sp.csr_matrix, columns: Mapping[str, int], total: np.ndarray
-) -> pd.DataFrame:
-    chosen = counts[:, list(columns.values())].toarray()
-    return pd.DataFrame(np.log1p(_COUNTS_PER_CELL * chosen / total[:, None]), columns=list(columns))
+        if not _is_measured(measured, len(signature)):
+            found[str(name)] = np.full(len(table), np.nan)
+        elif measured["method"].iloc[0] == "rank":
+            by_rank[str(name)] = [columns[gene] for gene in measured["gene"]]
+        else:
+            found[str(name)] = _score(measured, z)
+    ranked = score_gene_sets(selected, by_rank) if by_rank else {}
+    found |= {name: scores[is_scored] for name, scores in ranked.items()}
+    return table.assign(**{name: found[name] for name in sorted(found)})
 
 
 def _standardise(expression: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
@@ -154,20 +156,15 @@ def _standardise(expression: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     return ((expression - grouped.transform("mean")) / spread.where(spread > 0)).fillna(0.0)
 
 
-def _score(
-    measured: pd.DataFrame,
-    n_genes: int,
-    z: pd.DataFrame,
-    counts: sp.csr_matrix,
-    columns: Mapping[str, int],
-) -> np.ndarray:
-    """(n_cells,) of one signature; missing where too few of its genes were measured."""
+def _is_measured(measured: pd.DataFrame, n_genes: int) -> bool:
+    """Whether enough of the genes of a signature were measured."""
     needed = n_genes if "sum" in set(measured["method"]) else _MIN_MEASURED * n_genes
-    if measured.empty or len(measured) < needed:
-        return np.full(len(z), np.nan)
-    method, weight = measured["method"].iloc[0], measured["weight"].to_numpy()
-    if method == "rank":
-        genes = [columns[gene] for gene in measured["gene"]]
-        return score_gene_sets(counts, {"signature": genes})["signature"]
-    norm = np.sqrt((weight**2).sum()) if method == "sum" else np.abs(weight).sum()
+    return 0 < len(measured) >= needed
+
+
+def _score(measured: pd.DataFrame, z: pd.DataFrame) -> np.ndarray:
+    """(n_cells,) of one signature that is a sum or a mean."""
+    weight = measured["weight"].to_numpy()
+    is_sum = measured["method"].iloc[0] == "sum"
+    norm = np.sqrt((weight**2).sum()) if is_sum else np.abs(weight).sum()
     return z[list(measured["gene"])].to_numpy() @ weight / norm

@@ -10,12 +10,12 @@ import scipy.sparse as sp
 from scipy.linalg import eigh
 
 from hiaim_sc.integrate.gather import take_columns
-from hiaim_sc.storage import StoredCounts
+from hiaim_sc.storage import row_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from anndata import AnnData
+    from hiaim_sc.storage import ReadableCounts
 
 _TARGET_SUM = 1e4
 _CLIP = 10.0
@@ -58,7 +58,7 @@ class PrincipalComponents:
         }
 
 
-def reduce_dimensions(counts: AnnData | StoredCounts, n_pcs: int) -> PrincipalComponents:
+def reduce_dimensions(counts: ReadableCounts, n_pcs: int) -> PrincipalComponents:
     """Principal components of log-normalised, scaled and clipped counts.
 
     Counts are brought to 10,000 per cell (of ``obs["total_counts"]``), log1p, scaled to unit
@@ -129,19 +129,13 @@ class CountSource:
     genes: np.ndarray
 
     @classmethod
-    def of(cls, counts: AnnData | StoredCounts, wanted: np.ndarray) -> CountSource:
+    def of(cls, counts: ReadableCounts, wanted: np.ndarray) -> CountSource:
         """Counts in memory or stored; `wanted` is a boolean per gene."""
-        if isinstance(counts, StoredCounts):
-            rows = counts.rows
-        else:
-            matrix = sp.csr_matrix(counts.X)
-
-            def rows(start: int, stop: int) -> sp.csr_matrix:
-                return matrix[start:stop]
-
         place = np.where(wanted, np.cumsum(wanted) - 1, -1)
         genes = np.asarray(counts.var.index[wanted], dtype=object)
-        return cls(rows, counts.obs["total_counts"].to_numpy(dtype=np.float64), place, genes)
+        return cls(
+            row_reader(counts), counts.obs["total_counts"].to_numpy(dtype=np.float64), place, genes
+        )
 
     @property
     def n_cells(self) -> int:

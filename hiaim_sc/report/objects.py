@@ -10,6 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from hiaim_sc.errors import HiaimError
+from hiaim_sc.report.matrices import write_normalised, write_raw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
     from mudata import MuData
+
+    from hiaim_sc.report.matrices import Expression
+    from hiaim_sc.storage import ReadableCounts
 
 # obs of the cohort object, in this order; columns of `cells` beyond these follow. Never an arm.
 _OBS: Final = (
@@ -29,7 +33,6 @@ _OBS: Final = (
     "session_phase",
     "batch",
 )
-_TARGET_SUM: Final = 1e4
 
 
 class UnknownCellsError(HiaimError):
@@ -37,22 +40,19 @@ class UnknownCellsError(HiaimError):
 
 
 def build_cohort_object(
-    selected: AnnData,
+    expression: Expression,
     embedding: AnnData | None,
     cells: pd.DataFrame,
     airr: AnnData | None = None,
     antigen_counts: Mapping[str, AnnData] | None = None,
     specificity: pd.DataFrame | None = None,
-    *,
-    corrected: AnnData | None = None,
 ) -> MuData:
     """The cohort as MuData: modality gex, and airr and dna where there are any. No arm in it.
 
     Parameters
     ----------
-    selected
-        Counts of the selected genes, QC-passing cells of all libraries; `obs["total_counts"]` are
-        the totals over all genes. `obs_names` = ``<library_id>_<cell_barcode>`` everywhere.
+    expression
+        Counts of the selected genes; `obs_names` = ``<library_id>_<cell_barcode>`` everywhere.
     embedding
         Its `obsm` and `obs["leiden"]` are taken over, matched by name.
     cells
@@ -63,21 +63,17 @@ def build_cohort_object(
         library_id -> cells x dna_barcodes; the barcodes of all libraries are joined, absent is 0.
     specificity
         Release table `specificity`; a cell's antigens are joined with ``;`` in `obs["antigen"]`.
-    corrected
-        As `selected`, less ambient RNA; None where it is not taken off.
 
     Returns
     -------
-    `gex.X` is log1p of counts per 10,000 (float32 CSR) and `gex.layers["counts"]` the counts; `obs`
-    has the columns of `cells` for each cell, text as plain objects with "" for missing. With
-    `corrected`, `X` is made from those counts, as the embedding is: they are
-    `gex.layers["counts_corrected"]`, their totals over all genes `obs["total_counts_corrected"]`;
-    `layers["counts"]` and `obs["total_counts"]` are as without.
+    `obs` has the columns of `cells` for each cell, text as plain objects with "" for missing. `gex`
+    is without its matrices, which `write_cohort` writes from `expression`; with corrected counts it
+    has their totals over all genes as `obs["total_counts_corrected"]`.
     """
     import mudata
 
-    known = _index_cells(cells, selected.obs)
-    modalities = {"gex": _build_gex(selected, corrected, embedding, known)}
+    known = _index_cells(cells, expression.counts.obs)
+    modalities = {"gex": _build_gex(expression, embedding, known)}
     # a tag or a contig without a cell is no cell of the cohort: counted in uns, not kept
     if airr is not None:
         modalities["airr"] = _build_airr(airr, known)
@@ -86,30 +82,65 @@ def build_cohort_object(
     return mudata.MuData(modalities)
 
 
-def write_cohort(mdata: MuData, path: Path) -> None:
-    """Write the cohort as .h5mu, compressed; muon and scirpy read it with their `read_h5mu`."""
+def write_cohort(mdata: MuData, expression: Expression, path: Path) -> None:
+    """Write the cohort as .h5mu, compressed; muon and scirpy read it with their `read_h5mu`.
+
+    `gex.X` is log1p of counts per 10,000 (float32 CSR), `gex.layers["counts"]` the counts. With
+    corrected counts `X` is made from those, as the embedding is, and they are
+    `gex.layers["counts_corrected"]`.
+    """
+    import h5py
+
     mdata.write(str(path), compression="gzip")
+    with h5py.File(path, "r+") as file:
+        gex = file["mod/gex"]
+        del gex["X"]
+        write_normalised(gex, expression)
+        for name, counts in expression.layers().items():
+            write_raw(gex["layers"], name, counts, np.int32)
 
 
-def write_cellxgene(gex: AnnData, path: Path, *, title: str = "") -> None:
+def write_cellxgene(
+    cohort: Path, gex: AnnData, counts: ReadableCounts, path: Path, *, title: str = ""
+) -> None:
     """Write gene expression as .h5ad in CELLxGENE's names.
 
     `donor_id` is patient_id, `suspension_type` is cell, `var["feature_name"]` the symbol; counts
     are in `raw.X`, normalised values in `X`, the picture in `obsm["X_umap"]`. Ontology terms are
     not filled in, so it opens in the explorer but is no submission.
+
+    Parameters
+    ----------
+    cohort
+        What `write_cohort` wrote; `X` is taken from there as it is compressed.
+    gex
+        Modality of that cohort.
+    counts
+        Of the same cells and genes.
+    path
+        The file to write.
+    title
+        Of the data set.
     """
     import anndata
+    import h5py
 
     obs = pd.DataFrame(gex.obs).rename(columns={"patient_id": "donor_id"})
     obs = obs.assign(suspension_type="cell")
     var = pd.DataFrame(gex.var).rename(columns={"symbol": "feature_name"})
-    counts = sp.csr_matrix(gex.layers["counts"]).astype(np.float32)
-    found = anndata.AnnData(X=gex.X, obs=obs, var=var, obsm=dict(gex.obsm))
-    found.raw = anndata.AnnData(X=counts, obs=obs[[]], var=var)
+    found = anndata.AnnData(obs=obs, var=var, obsm=dict(gex.obsm))
+    # its X is empty, and gives the file the form of one that has raw counts
+    found.raw = anndata.AnnData(X=sp.csr_matrix(found.shape, dtype=np.float32), var=var)
     found.uns["title"] = title
     if "X_umap" in found.obsm:
         found.uns["default_embedding"] = "X_umap"
     found.write_h5ad(path, compression="gzip")
+    with h5py.File(path, "r+") as file, h5py.File(cohort) as whole:
+        for place in (file, file["raw"]):
+            if "X" in place:
+                del place["X"]
+        whole.copy(whole["mod/gex/X"], file, "X")
+        write_raw(file["raw"], "X", counts, np.float32)
 
 
 def _index_cells(cells: pd.DataFrame, selected: pd.DataFrame) -> pd.DataFrame:
@@ -142,28 +173,19 @@ def _select(known: pd.DataFrame, names: pd.Index) -> pd.DataFrame:
     return known.iloc[positions].copy()
 
 
-def _build_gex(
-    selected: AnnData, corrected: AnnData | None, embedding: AnnData | None, known: pd.DataFrame
-) -> AnnData:
+def _build_gex(expression: Expression, embedding: AnnData | None, known: pd.DataFrame) -> AnnData:
     import anndata
 
-    shown = selected if corrected is None else corrected
-    for names, other in (
-        (selected.obs_names, shown.obs_names),
-        (selected.var_names, shown.var_names),
-    ):
-        if not names.equals(other):
+    counts, shown = expression.counts, expression.shown
+    for names, others in ((counts.obs.index, shown.obs.index), (counts.var.index, shown.var.index)):
+        if not names.equals(others):
             message = "the corrected counts are of other cells or genes than the counts"
             raise UnknownCellsError(message)
     gex = anndata.AnnData(
-        X=_normalise(shown),
-        obs=_select(known, selected.obs_names),
-        var=pd.DataFrame(selected.var).apply(_plain_text),
-        layers={"counts": sp.csr_matrix(selected.X).astype(np.int32)},
+        obs=_select(known, counts.obs.index), var=pd.DataFrame(counts.var).apply(_plain_text)
     )
-    if corrected is not None:
-        gex.layers["counts_corrected"] = sp.csr_matrix(corrected.X).astype(np.int32)
-        gex.obs["total_counts_corrected"] = corrected.obs["total_counts"].to_numpy()
+    if expression.corrected is not None:
+        gex.obs["total_counts_corrected"] = shown.obs["total_counts"].to_numpy()
     gex.uns["log1p"] = {"base": None}
     if embedding is not None:
         positions = embedding.obs_names.get_indexer(gex.obs_names)
@@ -175,14 +197,6 @@ def _build_gex(
         gex.obs["leiden"] = _plain_text(embedding.obs["leiden"].iloc[positions]).to_numpy()
         _add_loadings(gex, embedding.uns.get("pca"))
     return gex
-
-
-def _normalise(selected: AnnData) -> sp.csr_matrix:
-    counts = sp.csr_matrix(selected.X).astype(np.float64)
-    totals = selected.obs["total_counts"].to_numpy(dtype=float)
-    scale = np.divide(_TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0)
-    normalised = sp.csr_matrix(sp.diags_array(scale) @ counts).log1p()
-    return sp.csr_matrix(normalised.astype(np.float32))
 
 
 def _add_loadings(gex: AnnData, pca: Mapping[str, np.ndarray] | None) -> None:

@@ -11,6 +11,7 @@ from hiaim_sc.names import CONTIG_COLUMNS, RELEASE_TABLES
 from hiaim_sc.report.airr_files import write_airr
 from hiaim_sc.report.figures import draw_figures, tabulate_points, write_figure
 from hiaim_sc.report.html import ReportData, render_report
+from hiaim_sc.report.matrices import Expression
 from hiaim_sc.report.objects import build_cohort_object, write_cellxgene, write_cohort
 from hiaim_sc.report.tables import write_tables
 from hiaim_sc.study import pool_tables
@@ -187,19 +188,23 @@ def _write_exports(
     has_receptor = cells["chain_pairing"].notna().to_numpy()
     obs = cells[["clone_key", "receptor_type", "receptor_subtype", "chain_pairing"]]
     obs = obs[has_receptor].set_axis(pd.Index(names[has_receptor].astype(object)), axis=0)
+    expression = Expression(
+        source.cohort["selected"].open("selected"),
+        source.cohort["selected_corrected"].open("selected")
+        if "selected_corrected" in source.cohort
+        else None,
+    )
     mdata = build_cohort_object(
-        source.cohort["selected"].read("selected"),
+        expression,
         embedding,
         _with_reference(cells, tables["reference_labels"]),
         build_airr(contigs, obs.fillna("").astype(object)) if len(obs) else None,
         source.each("ingest", "antigen_counts"),
         tables["specificity"],
-        corrected=source.cohort["selected_corrected"].read("selected")
-        if "selected_corrected" in source.cohort
-        else None,
     )
-    write_cohort(mdata, folder / "cohort.h5mu")
-    write_cellxgene(mdata["gex"], folder / "cellxgene.h5ad")
+    cohort = folder / "cohort.h5mu"
+    write_cohort(mdata, expression, cohort)
+    write_cellxgene(cohort, mdata["gex"], expression.counts, folder / "cellxgene.h5ad")
     chains = rearrangements(contigs, cells)
     by_sample = chains.groupby("sample_id")
     write_airr({str(name): table for name, table in by_sample}, folder / "airr")

@@ -17,6 +17,7 @@ from hiaim_sc.storage.file_digests import FileDigests, Signature, sign_file
 from hiaim_sc.storage.fingerprint import CodeFingerprint, fingerprint_code
 from hiaim_sc.storage.payloads import Payload, read_payload
 from hiaim_sc.storage.recipe import Recipe
+from hiaim_sc.storage.row_blocks import ReadableCounts, read_genes, row_blocks, row_reader
 from hiaim_sc.storage.seeds import generator
 from hiaim_sc.storage.store import Artefact, Look, Store, value_key
 
@@ -30,6 +31,7 @@ __all__ = [
     "FileDigests",
     "Look",
     "Payload",
+    "ReadableCounts",
     "Recipe",
     "Signature",
     "Store",
@@ -42,7 +44,10 @@ __all__ = [
     "files_of",
     "fingerprint_code",
     "generator",
+    "read_genes",
     "read_payload",
+    "row_blocks",
+    "row_reader",
     "sign_file",
     "stored_tables",
     "sum_rows",

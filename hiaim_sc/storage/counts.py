@@ -111,7 +111,7 @@ class CountBlocks:
         return AnnData(X=sp.csr_matrix(x), obs=obs, var=self.var.copy())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StoredCounts:
     """Counts in a folder that `write_counts` made.
 
@@ -119,9 +119,12 @@ class StoredCounts:
     ----------
     folder
         With the arrays ``data indices indptr`` of a CSR matrix and the tables of cells and genes.
+    genes
+        Positions of those that are shown among the folder's; None: all.
     """
 
     folder: Path
+    genes: np.ndarray | None = None
 
     @cached_property
     def obs(self) -> pd.DataFrame:
@@ -131,6 +134,10 @@ class StoredCounts:
     @cached_property
     def var(self) -> pd.DataFrame:
         """The genes."""
+        return self._all_genes if self.genes is None else self._all_genes.iloc[self.genes]
+
+    @cached_property
+    def _all_genes(self) -> pd.DataFrame:
         return pd.read_parquet(self.folder / "var.parquet")
 
     @cached_property
@@ -153,7 +160,14 @@ class StoredCounts:
             array[values].astype(array.attrs[_DTYPE], copy=False) for array in self._arrays
         )
         offsets = (ends - ends[0]).astype(np.int32)
-        return sp.csr_matrix((data, indices, offsets), shape=(stop - start, self.shape[1]))
+        n_genes = len(self._all_genes)
+        found = sp.csr_matrix((data, indices, offsets), shape=(stop - start, n_genes))
+        return found if self.genes is None else sp.csr_matrix(found[:, self.genes])
+
+    def of_genes(self, genes: np.ndarray) -> StoredCounts:
+        """The same cells, of the shown genes only those that are true in ``genes``."""
+        shown = np.arange(len(self._all_genes)) if self.genes is None else self.genes
+        return StoredCounts(self.folder, shown[genes])
 
     @cached_property
     def _arrays(self) -> tuple[Any, Any]:

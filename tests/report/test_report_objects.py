@@ -15,12 +15,15 @@ import scipy.sparse as sp
 
 from hiaim_sc.errors import HiaimError
 from hiaim_sc.report.airr_files import write_airr
+from hiaim_sc.report.matrices import Expression
 from hiaim_sc.report.objects import (
     UnknownCellsError,
     build_cohort_object,
     write_cellxgene,
     write_cohort,
 )
+from hiaim_sc.storage import StoredCounts
+from hiaim_sc.storage.payloads import write_payload
 
 # three cells that pass, one that does not, one with a receptor only
 CELLS = pd.DataFrame(
@@ -95,15 +98,24 @@ SPECIFICITY = pd.DataFrame(
 )
 
 
+EXPRESSION = Expression(make_selected())
+
+
 @pytest.fixture
 def cohort():
     return build_cohort_object(
-        make_selected(), make_embedding(), CELLS, make_airr(), make_antigens(), SPECIFICITY
+        EXPRESSION, make_embedding(), CELLS, make_airr(), make_antigens(), SPECIFICITY
     )
 
 
-def test_expression_is_log_of_counts_per_ten_thousand_of_all_genes(cohort):
-    gex = cohort["gex"]
+@pytest.fixture
+def written(cohort, tmp_path):
+    write_cohort(cohort, EXPRESSION, tmp_path / "cohort.h5mu")
+    return tmp_path / "cohort.h5mu"
+
+
+def test_expression_is_log_of_counts_per_ten_thousand_of_all_genes(written):
+    gex = mudata.read_h5mu(written)["gex"]
     totals = np.array([[100], [50], [200]])
     assert gex.X.dtype == np.float32
     np.testing.assert_allclose(gex.X.toarray(), np.log1p(COUNTS / totals * 1e4), rtol=1e-6)
@@ -111,30 +123,66 @@ def test_expression_is_log_of_counts_per_ten_thousand_of_all_genes(cohort):
     assert np.issubdtype(gex.layers["counts"].dtype, np.integer)
 
 
-def test_corrected_counts_stand_beside_those_delivered(cohort, tmp_path):
+def test_stored_counts_of_many_blocks_are_written_as_those_in_memory(tmp_path):
+    rng = np.random.default_rng(5)
+    names = [f"L{i % 3}_C{i}-1" for i in range(9_001)]
+    counts = ad.AnnData(sp.csr_matrix(rng.poisson(0.3, (9_001, 3)).astype(np.int32)))
+    counts.obs_names, counts.var_names = names, ["ENSG1", "ENSG2", "ENSG3"]
+    counts.obs["library_id"], counts.obs["batch"] = [name[:2] for name in names], "run1"
+    counts.obs["total_counts"] = rng.integers(0, 50, 9_001)  # a cell without any has no scale
+    counts.var["symbol"] = ["A", "B", "C"]
+    cells = counts.obs.assign(cell_barcode=[name[3:] for name in names], sample_id="S1")
+    for name in set(CELLS) - set(cells):
+        cells[name] = ""
+    write_payload(tmp_path, "selected", counts)
+    stored = Expression(StoredCounts(tmp_path / "selected.counts"))
+    found = build_cohort_object(stored, None, cells)
+    write_cohort(found, stored, tmp_path / "cohort.h5mu")
+    write_cellxgene(tmp_path / "cohort.h5mu", found["gex"], stored.counts, tmp_path / "x.h5ad")
+    gex, shown = (
+        mudata.read_h5mu(tmp_path / "cohort.h5mu")["gex"],
+        ad.read_h5ad(tmp_path / "x.h5ad"),
+    )
+    total = counts.obs["total_counts"].to_numpy()[:, None]
+    per_count = np.divide(1e4, total, out=np.zeros(total.shape), where=total > 0)
+    expected = np.log1p(counts.X.toarray() * per_count)
+    for matrix in (gex.X, shown.X):
+        assert matrix.dtype == np.float32
+        np.testing.assert_allclose(matrix.toarray(), expected, rtol=1e-6)
+    for matrix in (gex.layers["counts"], shown.raw.X):
+        np.testing.assert_array_equal(matrix.toarray(), counts.X.toarray())
+    assert shown.raw.X.dtype == np.float32
+    assert list(shown.raw.var_names) == list(counts.var_names)
+
+
+def test_corrected_counts_stand_beside_those_delivered(written, tmp_path):
     corrected = make_selected()
     left = np.array([[3, 0, 6], [0, 5, 0], [11, 0, 0]], dtype=np.int32)
     corrected.X, corrected.obs["total_counts"] = sp.csr_matrix(left), [80, 50, 150]
-    found = build_cohort_object(make_selected(), make_embedding(), CELLS, corrected=corrected)
-    write_cohort(found, tmp_path / "cohort.h5mu")
-    gex = mudata.read_h5mu(tmp_path / "cohort.h5mu")["gex"]
+    expression = Expression(make_selected(), corrected)
+    found = build_cohort_object(expression, make_embedding(), CELLS)
+    write_cohort(found, expression, tmp_path / "corrected.h5mu")
+    gex = mudata.read_h5mu(tmp_path / "corrected.h5mu")["gex"]
     expected = np.log1p(left / np.array([[80], [50], [150]]) * 1e4)
     np.testing.assert_allclose(gex.X.toarray(), expected, rtol=1e-6)
     np.testing.assert_array_equal(gex.layers["counts_corrected"].toarray(), left)
     assert gex.obs["total_counts_corrected"].tolist() == [80, 50, 150]
-    delivered = cohort["gex"]
+    delivered = mudata.read_h5mu(written)["gex"]
     np.testing.assert_array_equal(gex.layers["counts"].toarray(), COUNTS)
     assert gex.obs["total_counts"].tolist() == delivered.obs["total_counts"].tolist()
     assert "counts_corrected" not in delivered.layers
-    write_cellxgene(found["gex"], tmp_path / "cellxgene.h5ad")
-    raw = ad.read_h5ad(tmp_path / "cellxgene.h5ad").raw.X
-    np.testing.assert_array_equal(raw.toarray(), COUNTS)
+    write_cellxgene(
+        tmp_path / "corrected.h5mu", found["gex"], expression.counts, tmp_path / "cellxgene.h5ad"
+    )
+    shown = ad.read_h5ad(tmp_path / "cellxgene.h5ad")
+    np.testing.assert_array_equal(shown.raw.X.toarray(), COUNTS)
+    np.testing.assert_allclose(shown.X.toarray(), expected, rtol=1e-6)
 
 
 def test_corrected_counts_of_other_cells_are_refused():
     for other in (make_selected()[:2], make_selected()[:, :2]):
         with pytest.raises(UnknownCellsError, match="of other cells or genes"):
-            build_cohort_object(make_selected(), None, CELLS, corrected=other.copy())
+            build_cohort_object(Expression(make_selected(), other.copy()), None, CELLS)
 
 
 def test_embedding_and_cells_are_matched_by_name(cohort):
@@ -165,14 +213,14 @@ def test_antigens_of_all_libraries_are_joined(cohort):
 
 def test_cells_that_the_table_does_not_have_are_refused():
     with pytest.raises(UnknownCellsError, match=r"1 cells are not in the table.*L2_AAA-1"):
-        build_cohort_object(make_selected(), None, CELLS[CELLS["library_id"] == "L1"])
+        build_cohort_object(EXPRESSION, None, CELLS[CELLS["library_id"] == "L1"])
     with pytest.raises(UnknownCellsError, match="1 selected cells have no embedding"):
-        build_cohort_object(make_selected(), make_embedding()[:2], CELLS)
+        build_cohort_object(EXPRESSION, make_embedding()[:2], CELLS)
 
 
 def test_order_of_the_table_does_not_matter(cohort):
     other = build_cohort_object(
-        make_selected(),
+        EXPRESSION,
         make_embedding(),
         CELLS.iloc[::-1],
         make_airr(),
@@ -187,16 +235,16 @@ def test_inputs_are_left_alone_and_nothing_is_warned_of():
     airr, selected = make_airr(), make_selected()
     with warnings.catch_warnings():
         warnings.simplefilter("error", ad.ExperimentalFeatureWarning)
-        build_cohort_object(selected, make_embedding(), CELLS, airr, make_antigens(), SPECIFICITY)
+        build_cohort_object(
+            Expression(selected), make_embedding(), CELLS, airr, make_antigens(), SPECIFICITY
+        )
     assert list(airr.obs.columns) == ["receptor_type"]
     np.testing.assert_array_equal(selected.X.toarray(), COUNTS)
 
 
-def test_cohort_survives_writing_and_reading(cohort, tmp_path):
-    write_cohort(cohort, tmp_path / "cohort.h5mu")
-    back = mudata.read_h5mu(tmp_path / "cohort.h5mu")
+def test_cohort_survives_writing_and_reading(written):
+    back = mudata.read_h5mu(written)
     assert list(back.mod) == ["gex", "airr", "dna"]
-    np.testing.assert_array_equal(back["gex"].X.toarray(), cohort["gex"].X.toarray())
     assert back["gex"].obs["cell_type"].astype(str).tolist() == ["NK", "CD8 T", "B"]
     assert back["gex"].obs["qc_pass"].tolist() == [True, True, True]
     assert ak.to_list(back["airr"].obsm["airr"])[0][0]["junction"] == "TGT"
@@ -205,14 +253,15 @@ def test_cohort_survives_writing_and_reading(cohort, tmp_path):
 
 def test_pandas_strings_can_be_written_too(tmp_path):
     cells = CELLS.astype({"cell_type": "string", "tissue": "category", "sample_id": "str"})
-    cohort = build_cohort_object(make_selected(), make_embedding(), cells)
-    write_cohort(cohort, tmp_path / "cohort.h5mu")
+    cohort = build_cohort_object(EXPRESSION, make_embedding(), cells)
+    write_cohort(cohort, EXPRESSION, tmp_path / "cohort.h5mu")
     back = mudata.read_h5mu(tmp_path / "cohort.h5mu")["gex"]
     assert back.obs["cell_type"].astype(str).tolist() == ["NK", "CD8 T", "B"]
 
 
-def test_cellxgene_file_has_its_names_and_raw_counts(cohort, tmp_path):
-    write_cellxgene(cohort["gex"], tmp_path / "cellxgene.h5ad", title="hi-aim")
+def test_cellxgene_file_has_its_names_and_raw_counts(cohort, written, tmp_path):
+    path = tmp_path / "cellxgene.h5ad"
+    write_cellxgene(written, cohort["gex"], EXPRESSION.counts, path, title="hi-aim")
     back = ad.read_h5ad(tmp_path / "cellxgene.h5ad")
     assert back.obs["donor_id"].astype(str).tolist() == ["P1", "P1", "P2"]
     assert "patient_id" not in back.obs
@@ -250,11 +299,10 @@ def test_airr_files_stay_in_their_folder(tmp_path):
 
 
 @pytest.mark.slow
-def test_scirpy_and_muon_read_the_cohort(cohort, tmp_path):
+def test_scirpy_and_muon_read_the_cohort(written):
     import muon
     import scirpy
 
-    write_cohort(cohort, tmp_path / "cohort.h5mu")
-    back = muon.read_h5mu(tmp_path / "cohort.h5mu")
+    back = muon.read_h5mu(written)
     scirpy.pp.index_chains(back)
     assert scirpy.get.airr(back, "junction", "VJ_1").tolist()[0] == "TGT"

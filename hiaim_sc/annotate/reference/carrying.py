@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -11,15 +11,14 @@ import scipy.sparse as sp
 from scipy.special import expit
 
 from hiaim_sc.errors import UserInputError
-from hiaim_sc.storage import StoredCounts
+from hiaim_sc.storage import row_reader
 from hiaim_sc.study.reference_checks import fault_of_genes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from anndata import AnnData
-
     from hiaim_sc.config import ReferenceOptions
+    from hiaim_sc.storage import ReadableCounts
     from hiaim_sc.study.reference_model import ReferenceModel
 
 _COUNTS_PER_CELL: Final = 10_000
@@ -45,7 +44,7 @@ class CarriedLabels:
 
 
 def carry_labels(
-    counts: AnnData | StoredCounts,
+    counts: ReadableCounts,
     cells: Sequence[str],
     model: ReferenceModel,
     options: ReferenceOptions,
@@ -111,7 +110,7 @@ def _find_genes(var: pd.DataFrame, model: ReferenceModel) -> np.ndarray:
     return place.reindex(model.genes, fill_value=-1).to_numpy()
 
 
-def _score(counts: AnnData | StoredCounts, model: ReferenceModel, column: np.ndarray) -> np.ndarray:
+def _score(counts: ReadableCounts, model: ReferenceModel, column: np.ndarray) -> np.ndarray:
     """(n_cells, n_labels) of all cells of the matrix, a block of them in memory at a time.
 
     Most counts are 0, so a cell's score is what a cell without any counts has, and what its counts
@@ -124,8 +123,9 @@ def _score(counts: AnnData | StoredCounts, model: ReferenceModel, column: np.nda
     base = model.intercepts + (model.weights[:, used] * z_of_zero).sum(axis=1)
     weights = np.ascontiguousarray(model.weights[:, used].T)
     scores = np.empty((counts.shape[0], len(model.labels)))
+    rows = row_reader(counts)
     for start in range(0, len(scores), _BLOCK):
-        block = _rows(counts, start, start + _BLOCK)
+        block = rows(start, start + _BLOCK)
         totals = np.asarray(block.sum(axis=1, dtype=np.int64)).ravel()
         z = sp.csr_matrix(block[:, column[used]], dtype=np.float64)
         per_cell = np.divide(_COUNTS_PER_CELL, totals, out=np.zeros(len(totals)), where=totals > 0)
@@ -134,10 +134,3 @@ def _score(counts: AnnData | StoredCounts, model: ReferenceModel, column: np.nda
         z.data = np.minimum((expression - mean[gene]) / sd[gene], _LARGEST) - z_of_zero[gene]
         scores[start : start + _BLOCK] = base + z @ weights
     return scores
-
-
-def _rows(counts: AnnData | StoredCounts, start: int, stop: int) -> sp.csr_matrix:
-    if isinstance(counts, StoredCounts):
-        return counts.rows(start, stop)
-    x: Any = counts.X
-    return sp.csr_matrix(x[start:stop])
