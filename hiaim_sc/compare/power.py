@@ -14,6 +14,9 @@ from hiaim_sc.stats import blinded_spread, detectable_effect
 if TYPE_CHECKING:
     from hiaim_sc.config import StudyConfig
 
+# Scales on which a difference is the logarithm of a ratio, and its sign: turnover rises where the
+# overlap falls.
+_LOGARITHMS = {"ln": 1, "logit": 1, "-ln(1 - x)": -1}
 _PLACE = ["endpoint", "tissue"]
 _COLUMNS = ["endpoint", "tissue", "visit", "scale", "n", "n_per_arm", "sd", "residual_sd"]
 _COLUMNS += ["detectable", "detectable_ratio", "detectable_sd"]
@@ -46,8 +49,8 @@ def tabulate_power(
     Returns
     -------
     A row per endpoint and tissue. ``detectable`` is on the analysed scale, ``detectable_ratio`` its
-    exponential where that is a logarithm or a logit (a ratio, or an odds ratio), ``detectable_sd``
-    in standard deviations of the patients' values.
+    exponential where that is a logarithm or a logit (a ratio, or an odds ratio; of turnover the
+    ratio of overlaps), ``detectable_sd`` in standard deviations of the patients' values.
     """
     design = config.design
     visit = list(design.visits)[-1]
@@ -90,9 +93,9 @@ def _level(endpoint: str, config: StudyConfig) -> float:
 
 
 def _describe(detectable: float, row: dict[str, Any]) -> dict[str, float]:
-    is_ratio = row["scale"] in ("ln", "logit")
+    sign = _LOGARITHMS.get(row["scale"], np.nan)
     return {
         "detectable": detectable,
-        "detectable_ratio": float(np.exp(detectable)) if is_ratio else np.nan,
+        "detectable_ratio": float(np.exp(sign * detectable)),
         "detectable_sd": detectable / row["sd"] if row["sd"] > 0 else np.nan,
     }

@@ -32,6 +32,7 @@ _LEVEL: Final = 0.05
 _KIND_WORDS: Final = {
     "ratio": "ratio of geometric means",
     "odds ratio": "odds ratio",
+    "ratio of overlaps": "ratio of overlaps with the baseline",
     "difference": "difference",
 }
 
@@ -71,8 +72,7 @@ def choose_verdict(row: Mapping[str, Any]) -> str:
             return "no evidence of a difference once the endpoints of its family are counted"
         return "no evidence of a difference"
     treated, reference = split_contrast(str(row["contrast"]))
-    effect = back_transform(row)
-    direction = "higher" if effect.estimate > effect.null else "lower"
+    direction = "higher" if read_number(row["estimate"]) > 0 else "lower"
     strength = "evidence" if read_flag(row["prespecified"]) else "exploratory evidence"
     return f"{strength} of a difference, {direction} in {treated} than in {reference}"
 

@@ -46,6 +46,11 @@ def test_more_patients_detect_less_and_a_difference_has_no_ratio(make_config):
     assert np.isnan(few["detectable_ratio"])
 
 
+def test_turnover_detects_a_ratio_of_overlaps_below_one(make_config):
+    row = tabulate_power(endpoints("-ln(1 - x)"), NO_STRATA, make_config()).iloc[0]
+    assert row["detectable_ratio"] == pytest.approx(np.exp(-row["detectable"]))
+
+
 def test_a_change_has_no_baseline(make_config):
     table = endpoints(endpoint="n_called_m")
     row = tabulate_power(table, NO_STRATA, make_config()).iloc[0]

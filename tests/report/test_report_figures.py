@@ -376,6 +376,14 @@ def test_forest_is_marked_only_when_blinded(tables):
     assert "BLINDED" in shown_on(figures.forest(comparisons.assign(blinded=True)))
 
 
+def test_forest_gives_turnover_a_panel_of_its_own(tables):
+    rows = tables["comparisons"].iloc[:2].assign(scale=["ln", "-ln(1 - x)"])
+    panels = {axes.get_title(loc="left"): axes for axes in figures.forest(rows).axes}
+    title = "Ratio of overlaps with the baseline (below 1: more turnover), exercise against control"
+    marks = [line for line in panels[title].lines if line.get_marker() == "s"]
+    assert marks[0].get_xdata() == pytest.approx(np.exp(-rows["estimate"].iloc[1]))
+
+
 def test_forest_points_stand_at_the_estimate(tables):
     one = tables["comparisons"].iloc[:1]
     marks = [line for line in figures.forest(one).axes[0].lines if line.get_marker() == "s"]

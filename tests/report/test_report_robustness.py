@@ -63,6 +63,19 @@ def test_a_panel_has_a_row_per_setting_and_one_for_all_patients_left_out(tables)
     assert "BLINDED" in sensitivity(table.assign(blinded=True)).texts[0].get_text()
 
 
+@pytest.mark.parametrize(
+    ("scale", "label"),
+    [
+        ("ln", "ln ratio"),
+        ("identity", "difference"),
+        ("-ln(1 - x)", "\u2212ln ratio of overlaps"),
+    ],
+)
+def test_a_panel_says_what_its_axis_is(tables, scale, label):
+    (axes,) = sensitivity(tables["sensitivity"].assign(scale=scale)).axes
+    assert axes.get_xlabel() == label
+
+
 def test_settings_are_counted_apart_from_those_left_out(tables):
     (row,) = arm_views.view_sensitivity(tables["sensitivity"]).rows
     # m/2 and rho have an estimate, m/2 alone its sign and a small p

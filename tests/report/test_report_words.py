@@ -110,6 +110,24 @@ def test_ln_and_logit_are_back_transformed_and_others_are_not():
     assert (plain.kind, plain.estimate, plain.null) == ("difference", -0.3, 0.0)
 
 
+def test_turnover_is_told_as_a_ratio_of_overlaps_that_falls_where_turnover_rises():
+    # overlaps of 0.2 and 0.8: turnover is higher, b = ln 4, and the overlap a quarter
+    turnover = make_row(
+        endpoint="turnover",
+        scale="-ln(1 - x)",
+        estimate=np.log(4.0),
+        ci_low=np.log(2.0),
+        ci_high=np.log(8.0),
+    )
+    overlap = effects.back_transform(turnover)
+    assert (overlap.kind, overlap.null) == ("ratio of overlaps", 1.0)
+    assert (overlap.estimate, overlap.low, overlap.high) == pytest.approx((0.25, 0.125, 0.5))
+    assert (
+        "higher in exercise than in control (ratio of overlaps with the baseline 0.250, "
+        "95 % interval 0.125 to 0.500, n = 11"
+    ) in sentences.describe_comparison(turnover)
+
+
 def test_a_comparison_is_told_with_interval_patients_and_p():
     assert sentences.describe_comparison(make_row()) == (
         "Number of expanded CD8 T clones (blood, week 6): exploratory evidence of a difference, "

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _KINDS: Final = {
     "odds ratio": "Odds ratio (shares)",
     "ratio": "Ratio of geometric means (counts)",
+    "ratio of overlaps": "Ratio of overlaps with the baseline (below 1: more turnover)",
     "difference": "Difference of means",
 }
 _WIDEST: Final = 64.0
@@ -38,8 +39,8 @@ _LONGEST_LABEL, _LONGEST_REASON = 48, 60  # characters: a longer one takes the r
 def forest(comparisons: pd.DataFrame) -> Figure:
     """A row per comparison: estimate and 95 % interval, patients per arm and p.
 
-    Endpoints analysed as ln or logit are shown back-transformed on a logarithmic axis (1 is no
-    difference), the others as differences (0 is no difference). A hollow point has no p. A
+    Endpoints analysed as a logarithm or logit are shown back-transformed on a logarithmic axis (1
+    is no difference), the others as differences (0 is no difference). A hollow point has no p. A
     comparison that could not be made keeps its row and says why. Blinded tables give a watermark.
 
     Parameters

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hiaim_sc.report.canvas import empty_figure, mark_blinded, new_figure, styled
-from hiaim_sc.report.effects import RATIO_KINDS
+from hiaim_sc.report.effects import FALLING_KINDS, RATIO_KINDS
 from hiaim_sc.report.labels import capitalise, label_endpoint
 from hiaim_sc.report.palette import INK, KEPT, MUTED
 from hiaim_sc.report.values import read_flag
@@ -93,7 +93,8 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, settings: list[tuple[str, str]])
     axes.spines["left"].set_visible(False)
     scale = str(rows["scale"].dropna().iloc[0]) if rows["scale"].notna().any() else ""
     kind = RATIO_KINDS.get(scale, "difference")
-    axes.set_xlabel("difference" if kind == "difference" else f"ln {kind}", fontsize=7.5)
+    sign = "\u2212" if kind in FALLING_KINDS else ""
+    axes.set_xlabel(kind if kind == "difference" else f"{sign}ln {kind}", fontsize=7.5)
 
 
 def _draw_row(axes: Axes, y: int, row: dict[str, Any], planned: float) -> None:
