@@ -65,7 +65,8 @@ def compare_arms(trial: Trial, *, blinded: bool, prespecified: bool = False) -> 
     Returns
     -------
     A row per endpoint, tissue, visit, phase and treated arm. ``estimate`` is treated minus
-    reference on the analysed ``scale``; ``reason_empty`` says why an estimate or a p is missing.
+    reference on the analysed ``scale``, ``effect_g`` the same over the standard deviation within
+    the arms (Hedges' g); ``reason_empty`` says why an estimate or a p is missing.
     ``p_missing`` is Fisher's exact test of whether patients without a value are more of one arm:
     where a sample is too small or was not taken because of the treatment, those with a value are no
     longer as randomised.

@@ -232,7 +232,7 @@ def _describe(fit: Ancova, outcome: Outcome) -> dict[str, float]:
         "df": fit.df,
         "ci_low": fit.ci_low,
         "ci_high": fit.ci_high,
-        "effect_g": hedges_g(treated, reference),
+        "effect_g": hedges_g(treated, reference, adjusted_difference=fit.estimate),
     }
 
 

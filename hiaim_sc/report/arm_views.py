@@ -28,7 +28,8 @@ def view_comparisons(comparisons: pd.DataFrame) -> View:
     heads += ["Estimate (95 % interval)", "p", "p adjusted", "Hedges g", "Family", "Prespecified"]
     caption = (
         f"Comparisons of {treated} with {reference}; p by re-randomisation within strata, adjusted "
-        "within the family."
+        "within the family. Hedges g: the adjusted estimate in standard deviations of the patients "
+        "of an arm."
     )
     return View(caption, heads, rows, frozenset((2, 3, 6, 7, 8)))
 

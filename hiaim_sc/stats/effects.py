@@ -42,7 +42,9 @@ class HodgesLehmann:
     p_value: float
 
 
-def hedges_g(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
+def hedges_g(
+    a: npt.ArrayLike, b: npt.ArrayLike, *, adjusted_difference: float | None = None
+) -> float:
     r"""Standardised difference of the means, :math:`g = J(\nu)\,(\bar a - \bar b)/s_p`.
 
     :math:`J = \Gamma(\nu/2) / (\sqrt{\nu/2}\,\Gamma((\nu-1)/2))` exactly, :math:`\nu = n_a + n_b -
@@ -52,6 +54,8 @@ def hedges_g(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     ----------
     a, b
         Values of the two groups.
+    adjusted_difference
+        Stands in for the difference of the means; the spread stays that within the groups.
 
     References
     ----------
@@ -66,7 +70,8 @@ def hedges_g(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     if squares <= NEGLIGIBLE**2 * ((x**2).sum() + (y**2).sum()):
         return math.nan
     correction = math.exp(gammaln(nu / 2) - gammaln((nu - 1) / 2)) / math.sqrt(nu / 2)
-    return float(correction * (x.mean() - y.mean()) / math.sqrt(squares / nu))
+    difference = x.mean() - y.mean() if adjusted_difference is None else adjusted_difference
+    return float(correction * difference / math.sqrt(squares / nu))
 
 
 def hodges_lehmann(

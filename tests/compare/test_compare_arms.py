@@ -93,6 +93,22 @@ def test_the_estimate_is_that_of_the_ancova_and_p_that_of_the_randomisation(conf
     assert (row["contrast"], row["visit"]) == ("exercise - control", "week6")
 
 
+def test_hedges_g_has_the_sign_of_the_adjusted_estimate(config):
+    cohort = Cohort()
+    # the treated start far below and gain more: lower at the visit, higher once adjusted
+    for name, arm in cohort.arms.items():
+        is_treated = arm == "exercise"
+        cohort.before[name] -= 6 * is_treated
+        cohort.after[name] = cohort.before[name] + 0.1 * cohort.after[name] + 2 * is_treated
+    row = cohort.compare(config).iloc[0]
+    after, treated, *_ = cohort.arrays()
+    assert after[treated].mean() < after[~treated].mean()
+    spread = np.sqrt((after[treated].var(ddof=1) + after[~treated].var(ddof=1)) / 2)
+    # 1 - 3 / (4 nu - 1) is Hedges' approximation of his correction
+    assert row["effect_g"] == pytest.approx((1 - 3 / 39) * row["estimate"] / spread, rel=2e-3)
+    assert row["effect_g"] > 0
+
+
 def test_a_planted_shift_is_recovered(config):
     cohort = Cohort(60, shift=3.0)
     row = cohort.compare(config).iloc[0]

@@ -30,6 +30,11 @@ def test_hedges_correction_of_two_degrees_of_freedom():
     assert hedges_g([2, 3], [0, 1]) == pytest.approx(2 * math.sqrt(2) / math.sqrt(math.pi))
 
 
+def test_an_adjusted_difference_stands_over_the_same_spread():
+    found = hedges_g([2, 3], [0, 1], adjusted_difference=-1)
+    assert found == pytest.approx(-math.sqrt(2) / math.sqrt(math.pi))
+
+
 @pytest.mark.parametrize(("a", "b"), [([], [1, 2, 3]), ([1], [2, 3]), ([1, 1], [1, 1])])
 def test_undefined_effect(a, b):
     assert math.isnan(hedges_g(a, b))
