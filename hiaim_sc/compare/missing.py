@@ -33,7 +33,7 @@ def analyse_missing(comparisons: pd.DataFrame, trial: Trial) -> pd.DataFrame:
     values from baseline, strata and the visits between within the arm, ``tipping`` shifts the
     imputed values of the treated arm until the difference is no longer significant and gives that
     ``delta``, on the analysed scale. Patients who died before the visit are not imputed: they are
-    counted in ``n_died``.
+    counted in ``n_died``. A comparison without a p has none here either, for the same reason.
 
     Parameters
     ----------
@@ -67,12 +67,14 @@ def _analyse(planned: Any, trial: Trial) -> Iterator[dict[str, Any]]:
         "n_missing": int(np.isnan(cohort.outcome[~cohort.has_died]).sum()),
         "n_died": int(cohort.has_died.sum()),
     }
-    yield {**known, "method": "clda", **_fit_all_visits(cohort, place)}
-    imputed = _impute(cohort.without_deaths())
-    yield {**known, "method": "mi", **imputed}
-    why_not = imputed.get("reason_empty")
-    tipping = {"reason_empty": why_not} if why_not else _tip(cohort.without_deaths())
-    yield {**known, "method": "tipping", **tipping}
+    alive, why_no_p = cohort.without_deaths(), planned.reason_empty
+    found = {"clda": _fit_all_visits(cohort, place), "mi": _impute(alive)}
+    why_no_delta = found["mi"].get("reason_empty") or why_no_p
+    found["tipping"] = {"reason_empty": why_no_delta} if why_no_delta else _tip(alive)
+    for method, row in found.items():
+        if why_no_p and "p_value" in row:
+            row |= {"p_value": np.nan, "reason_empty": why_no_p}
+        yield {**known, "method": method, **row}
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,7 @@ def _tip(cohort: _Cohort) -> dict[str, Any]:
         cohort.is_treated,
         baseline=cohort.baseline,
         strata=cohort.strata,
+        auxiliary=cohort.between,
         n_imputations=cohort.options.n_imputations,
         alpha=cohort.alpha,
         deltas=_SHIFTS * float(np.nanstd(cohort.outcome)),

@@ -129,6 +129,7 @@ def tipping_point(  # noqa: PLR0913  one parameter per column of the trial
     *,
     baseline: npt.ArrayLike | None,
     strata: npt.ArrayLike | None = None,
+    auxiliary: npt.ArrayLike | None = None,
     n_imputations: int = 50,
     alpha: float = 0.05,
     deltas: npt.ArrayLike,
@@ -136,20 +137,20 @@ def tipping_point(  # noqa: PLR0913  one parameter per column of the trial
 ) -> float:
     """The smallest shift of the treated arm's imputed values that overturns a significant result.
 
-    The shifts are tried from the one nearest to 0 outwards, on the same imputations, until the
-    p-value exceeds `alpha` or the estimate changes its sign. 0 where there is no significance to
-    overturn; NaN where no shift does, as where an arm cannot be imputed.
+    The shifts are tried from the one nearest to 0 outwards, on the imputations that the same `rng`
+    gives `multiple_imputation`, until the p-value exceeds `alpha` or the estimate changes its sign.
+    0 where no significance is to be overturned; NaN where no shift does, or an arm is not imputed.
 
     Parameters
     ----------
-    y, arm, baseline, strata, n_imputations, rng
+    y, arm, baseline, strata, auxiliary, n_imputations, rng
         As in `multiple_imputation`.
     alpha
         Two-sided level of significance.
     deltas
         Shifts to try, on the scale of `y`.
     """
-    trial = _trial(y, arm, baseline, strata)
+    trial = _trial(y, arm, baseline, strata, auxiliary)
     if not 0 < alpha < 1:
         message = f"alpha must lie between 0 and 1, got {alpha!r}"
         raise ValueError(message)
@@ -168,7 +169,7 @@ def _trial(
     arm: npt.ArrayLike,
     baseline: npt.ArrayLike | None,
     strata: npt.ArrayLike | None,
-    auxiliary: npt.ArrayLike | None = None,
+    auxiliary: npt.ArrayLike | None,
 ) -> _Trial:
     values = real_vector(y, "y", missing=True)
     n = len(values)
@@ -193,8 +194,7 @@ def _complete(trial: _Trial, n_imputations: int, rng: np.random.Generator) -> Fl
     n_draws = draw_count(n_imputations, "n_imputations", rng, at_least=2)
     completed = np.repeat(trial.values[:, None], n_draws, axis=1)
     for side in (~trial.treated, trial.treated):
-        values, codes = trial.values[side], trial.codes[side]
-        columns = trial.columns[side].T
+        values, codes, columns = trial.values[side], trial.codes[side], trial.columns[side].T
         bases = [covariate_basis(len(codes), baseline=column, strata=codes) for column in columns]
         if np.isnan(values).any():
             predictors = orth(np.hstack(bases), rcond=_RANK_TOLERANCE)

@@ -210,27 +210,41 @@ def test_a_strong_difference_tips_at_a_shift_against_it_and_a_weak_one_at_none(m
     assert "no significant difference" in weak.loc["tipping", "reason_empty"]
 
 
-def test_the_registered_primary_is_analysed_at_its_visit_and_level(make_trial):
+@pytest.mark.parametrize("visit", ["week3", "week6"])
+def test_the_registered_primary_is_analysed_at_its_visit_and_level(make_trial, visit):
     table = tabulate(draw(5.0), endpoint="flow:NK", tissue="")
-    gone = table["patient_id"].isin(["P01", "P04"]) & (table["visit"] == "week3")
+    gone = table["patient_id"].isin(["P01", "P04"]) & (table["visit"] == visit)
     table["value_analysed"] = table["value_analysed"].mask(gone)
     trial = make_trial(table)
-    registered = {"assay": "flow", "analyte": "NK", "unit": "1e9/l", "visit": "week3"}
+    registered = {"assay": "flow", "analyte": "NK", "unit": "1e9/l", "visit": visit}
 
     def tip(alpha):
         plan = AnalysisPlan(registered_primary={**registered, "alpha": alpha})
         config = trial.config.model_copy(update={"analysis_plan": plan})
         planned = replace(trial, config=config)
-        assert set(vary(planned)["visit"]) == {"week3"}
+        assert set(vary(planned)["visit"]) == {visit}
         found = miss(planned)
-        assert set(found["visit"]) == {"week3"}
+        assert set(found["visit"]) == {visit}
         return found.loc["mi", "p_value"], found.loc["tipping", "delta"]
 
     p_value, delta = tip(0.05)
-    _, none = tip(p_value * 0.9)
     assert p_value < 0.05
     assert delta != 0
-    assert none == 0  # at its own level there is nothing to overturn
+    # at its own level: the tipping point has the imputations of the imputed row
+    assert tip(p_value * 1.001)[1] != 0
+    assert tip(p_value * 0.999)[1] == 0
+
+
+def test_without_a_p_in_the_comparison_there_is_none_here(make_trial):
+    # three treated patients and three of the reference have a value at week 6
+    gone = dict.fromkeys(NAMES[6:], "withdrew")
+    visits = {"baseline": 0, "week6": 42}
+    values = {visit: of_visit for visit, of_visit in draw(3.0).items() if visit in visits}
+    table = miss(make_trial(tabulate(values, missing=gone), visits=visits))
+    assert np.isfinite(table.loc[["clda", "mi"], "estimate"]).all()
+    assert table["p_value"].isna().all()
+    assert table["delta"].isna().all()
+    assert set(table["reason_empty"]) == {"fewer than 4 patients in an arm: estimate only"}
 
 
 def test_the_dead_are_counted_and_not_imputed(make_trial):

@@ -252,6 +252,16 @@ def test_the_tipping_point_is_the_first_shift_that_is_not_significant():
     assert tip(y, arm, baseline, strata, deltas=deltas, alpha=1e-3) > found
 
 
+def test_at_no_shift_it_is_the_imputation_with_its_auxiliary_columns():
+    rng = np.random.default_rng(18)
+    y, arm, baseline, strata = trial(rng, n=60)
+    auxiliary = np.nan_to_num(y)[:, None] + rng.normal(size=(60, 1))
+    known = impute(y, arm, baseline, strata, auxiliary=auxiliary).p_value
+    for alpha, is_overturned in ((known * (1 + 1e-9), False), (known * (1 - 1e-9), True)):
+        found = tip(y, arm, baseline, strata, auxiliary=auxiliary, alpha=alpha, deltas=[-9])
+        assert (found == 0) == is_overturned
+
+
 def test_swapped_arms_tip_the_other_way():
     y, arm, baseline, strata = trial(np.random.default_rng(13), n=60, effect=-1.2)
     assert tip(y, arm, baseline, strata, deltas=np.linspace(-6, 6, 49)) > 0
