@@ -56,8 +56,9 @@ class Registry:
                 standing = _follow(standing, json.loads(line), number)
             except (ValueError, KeyError, TypeError) as error:
                 msg = (
-                    f"{self.path} line {number} is damaged ({error}); restore the file, or remove"
-                    " it to take every library in anew"
+                    f"{self.path} line {number} is damaged ({error}): restore the file from a"
+                    " backup, or take out this line and repeat the purge if it was of one; never"
+                    " remove the file: it says who was purged"
                 )
                 raise DamagedRegistryError(msg) from error
         return standing
