@@ -384,7 +384,7 @@ def test_a_damaged_registry_is_said_to_be_so(drop):
     deliver_first(drop)
     drop.settle()
     drop.path.write_bytes(b"{}\n" + drop.path.read_bytes())
-    with pytest.raises(DamagedRegistryError, match="line 1 is damaged"):
+    with pytest.raises(DamagedRegistryError, match=r"line 1 is damaged.*never remove the file"):
         drop.registry.read()
 
 
@@ -400,6 +400,16 @@ def test_what_was_let_in_after_the_look_is_still_to_be_announced(drop):
 
 def test_files_nobody_has_taken_in_wait_while_they_move(drop):
     drop.study.replace("libraries.tsv", "gex.h5\t\texpected", "gex.h5\t\tdelivered")
+    drop.deliver("L2", 12)
+    moving = hold_against(drop.read(), drop.registry.read(), digest_file, is_moving=bool)
+    assert moving.delivered_libraries() == ()
+    assert drop.standing().delivered_libraries() == ("L2",)
+
+
+def test_files_copied_again_after_a_quarantine_wait_while_they_move(drop):
+    drop.study.replace("libraries.tsv", "gex.h5\t\texpected", "gex.h5\t\tdelivered")
+    cut_hdf5(drop.deliver("L2", 12))
+    assert drop.settle() == ("L2",)
     drop.deliver("L2", 12)
     moving = hold_against(drop.read(), drop.registry.read(), digest_file, is_moving=bool)
     assert moving.delivered_libraries() == ()

@@ -46,22 +46,22 @@ def hold_against(
     for delivery in deliveries(study):
         name = delivery.library_id
         entry = standing.entries.get(name)
-        if entry is None:
-            states[name] = _unknown(delivery, is_moving)
-        elif reason := _reason(delivery, entry, digest_of):
+        if entry is not None and (reason := _reason(delivery, entry, digest_of)):
             if look_at(delivery.paths) is None:
                 gone.add(name)
             states[name], held[name] = "delivered", reason
-        elif entry.files:
+        elif entry is not None and entry.files:
             states[name] = "delivered"
             if entry.release is not None:
                 let_in[name] = LetIn(entry.release.gate, str(entry.release))
+        else:
+            states[name] = _not_taken_in(delivery, is_moving)
     libraries = study.libraries.assign(state=study.libraries["library_id"].map(states))
     return replace(study, libraries=libraries, held=held, let_in=let_in, gone=frozenset(gone))
 
 
-def _unknown(delivery: Delivery, is_moving: Callable[[Look], bool] | None) -> str:
-    """State of a library that the registry does not know."""
+def _not_taken_in(delivery: Delivery, is_moving: Callable[[Look], bool] | None) -> str:
+    """State of a library whose files, as they are, nobody has judged."""
     look = look_at(delivery.paths) if is_moving else None
     moves = is_moving is not None and look is not None and is_moving(look)
     return "expected" if moves else delivery.state
