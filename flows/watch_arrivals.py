@@ -73,6 +73,7 @@ class Arrivals:
         self._clock = clock
         self._tables: object = None
         self._study: Study | None = None
+        self._waits_for = ""
         self._new_since = self._last_new = 0.0
         self._line = 0
 
@@ -113,15 +114,21 @@ class Arrivals:
             self._line = 0
 
     def _read(self) -> Study | None:
-        """The study, read again when its tables have changed; None while they are faulty."""
+        """The study, read again when its tables have changed; None while it is faulty.
+
+        What was faulty is read at every look: not all faults are mended in a table.
+        """
         files = [*self._folder.glob("*.tsv"), *self._folder.glob("study.yaml")]
         tables = [(path.name, sign_file(path)) for path in sorted(files)]
-        if tables != self._tables:
+        if self._study is None or tables != self._tables:
+            before, self._waits_for = self._waits_for, ""
             self._tables, self._study = tables, None
             try:
                 self._study = read_study(self._folder, may_be_gone="all")
             except UserInputError as error:
-                self._tell(f"waiting until the tables are mended: {error}")
+                self._waits_for = str(error)
+                if self._waits_for != before:
+                    self._tell(f"waiting until this is mended: {error}")
         return self._study
 
     def _tell_of(self, entries: Sequence[Entry], study: Study) -> None:

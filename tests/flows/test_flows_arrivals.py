@@ -174,6 +174,17 @@ def test_faulty_tables_are_told_once_and_waited_for(place):
     assert len(place.events("hiaim.arrivals.settled")) == 1
 
 
+def test_a_fault_mended_outside_the_tables_is_seen(place):
+    settings, root = place.study / "study.yaml", place.study.with_name("reads")
+    settings.write_text(settings.read_text() + "data_roots: [../reads]\n")
+    place.deliver()
+    place.look(0, STILL)
+    assert len([words for words in place.told if "an existing folder" in words]) == 1
+    root.mkdir()  # its storage is mounted
+    place.look(0, STILL, 5)
+    assert len(place.events("hiaim.arrivals.settled")) == 1
+
+
 def test_a_bad_library_is_told_with_its_reason_and_the_others_go_on(place):
     first = place.names()[0]
     place.deliver()
