@@ -100,7 +100,14 @@ def start_run(deployment: str, because: str) -> UUID:
         except ObjectNotFound:
             allowed = "a study that is deployed on this server: hiaim-sc deploy STUDY"
             raise UserInputError([Fault("PREFECT_API_URL", 0, "", deployment, allowed)]) from None
-        request = {**found.parameters["request"], "only_if_new": True, "because": because}
+        # whatever somebody has made of the deployment's parameters, it stays blinded
+        sealed = {"arms": "blinded", "deviation": ""}
+        request = {
+            **found.parameters["request"],
+            **sealed,
+            "only_if_new": True,
+            "because": because,
+        }
         run = client.create_flow_run_from_deployment(
             found.id, parameters={**found.parameters, "request": request}
         )
