@@ -121,6 +121,12 @@ def test_a_run_records_every_task_run(server, simulate, hiaim, tmp_path):
     assert forged.status_code == httpx.codes.FORBIDDEN
 
 
+def test_slots_of_deployments_outlive_a_restart(server):
+    with httpx.Client(base_url=server, auth=tuple(PASSWORD.split(":")), trust_env=False) as client:
+        settings = client.get("/admin/settings", timeout=60).json()
+    assert settings["server"]["concurrency"]["lease_storage"].endswith(".filesystem")
+
+
 def test_without_the_password_nothing_but_health_is_told(server):
     with httpx.Client(base_url=server.removesuffix("/api"), trust_env=False, timeout=60) as client:
         paths = client.get("/openapi.json").json()["paths"]
