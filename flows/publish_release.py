@@ -13,6 +13,7 @@ import yaml
 from flows._manifest import build_manifest
 from flows._releases import LATEST, point_latest
 from hiaim_sc import __version__
+from hiaim_sc.compare import list_gates
 from hiaim_sc.report import ReleaseFacts, ReleaseSource, list_deviations, write_release
 from hiaim_sc.storage import digest_value, read_payload
 
@@ -133,6 +134,7 @@ def _facts(run: StudyRun, manifest: dict[str, Any]) -> ReleaseFacts:
         tissues=design.tissues,
         visits=tuple(design.visits),
         batches=dict(zip(layout["library_id"], layout["batch"], strict=True)),
+        gates=list_gates(run.study.config.analysis_plan),
         facts={
             "hiaim-sc": __version__,
             "analysis plan": _plan_words(manifest),

@@ -10,6 +10,7 @@ from hiaim_sc.compare.contrasts import Trial
 from hiaim_sc.compare.endpoints import Screen, measure_endpoints, measure_variants
 from hiaim_sc.compare.endpoints.clonal import choose_population, count_clones
 from hiaim_sc.compare.expression import compare_expression
+from hiaim_sc.compare.families import list_gates
 from hiaim_sc.compare.flow import count_flow
 from hiaim_sc.compare.identity import check_identity
 from hiaim_sc.compare.libraries import summarise_libraries
@@ -38,6 +39,7 @@ __all__ = [
     "describe_clones",
     "draw_blinded_arms",
     "label_specificity",
+    "list_gates",
     "locate_samples",
     "locate_specific_cells",
     "measure_agreement",

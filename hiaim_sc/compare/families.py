@@ -12,6 +12,8 @@ from hiaim_sc.stats import benjamini_hochberg, max_t
 from hiaim_sc.storage import generator
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from hiaim_sc.config import AnalysisPlan, StudyConfig
 
 REGISTERED, PRIMARY, KEY_SECONDARY = "registered_primary", "primary", "key_secondary"
@@ -67,9 +69,50 @@ def _find_gate(place: Place, config: StudyConfig) -> str:
         return REGISTERED if place.visit == (registered.visit or last) else ""
     if place.visit != last:
         return ""
-    if place.endpoint in plan.primary and place.tissue == plan.primary_tissue:
+    # a measurement is of no tissue
+    if place.endpoint in plan.primary and place.tissue in (plan.primary_tissue, ""):
         return PRIMARY
     return KEY_SECONDARY if place.endpoint in plan.key_secondary else ""
+
+
+def find_level(gate: str, config: StudyConfig) -> float:
+    """The level that a comparison of a gate is judged at; of no gate where `gate` is empty.
+
+    The contrasts of a trial with several treated arms share the level of the gates equally
+    (Bonferroni), so that it holds for all of them together.
+    """
+    plan = config.analysis_plan
+    if gate == REGISTERED and plan.registered_primary:
+        return plan.registered_primary.alpha
+    return plan.alpha / (len(config.design.arms) - 1) if gate else plan.alpha
+
+
+def list_gates(plan: AnalysisPlan) -> dict[str, tuple[str, ...]]:
+    """The gates in the order in which they open, each with the endpoints planned for it."""
+    # the registered primary outcome is judged by itself, wherever else the plan names it
+    alone = plan.registered_primary.endpoint if plan.registered_primary else None
+    return {
+        gate: tuple(name for name in names if name != alone)
+        for gate, names in ((PRIMARY, plan.primary), (KEY_SECONDARY, plan.key_secondary))
+    }
+
+
+def is_open(rows: pd.DataFrame, planned: Collection[str]) -> bool:
+    """Whether a gate lets through what lies behind it: all of its hypotheses are rejected.
+
+    Serial gatekeeping: a gate that holds a true null opens the next only by an error of its own,
+    which its adjustment keeps to the level; so the level holds over all gates together. One
+    rejection would not do: the next gate would be tested at the full level beside a true null of
+    this one. What could not be tested is not rejected.
+
+    Parameters
+    ----------
+    rows
+        Comparisons of the gate, of one contrast.
+    planned
+        Endpoints that must be among them.
+    """
+    return set(planned) <= set(rows["endpoint"]) and bool((rows["p_adj"] <= rows["alpha"]).all())
 
 
 def judge(table: pd.DataFrame, trial: Trial, *, prespecified: bool) -> pd.DataFrame:
@@ -77,9 +120,8 @@ def judge(table: pd.DataFrame, trial: Trial, *, prespecified: bool) -> pd.DataFr
 
     The p-values of a gate, or of one of the plan's joint families, are adjusted together by max-T
     (min-P) over the same redrawn arms, those of any other family by Benjamini-Hochberg. The
-    registered primary outcome is not adjusted and has a level of its own. Where no p of a planned
-    gate is at most ``alpha``, or none could be computed, what lies behind it is no longer
-    prespecified: its numbers stay.
+    registered primary outcome is not adjusted and has a level of its own. What lies behind a gate
+    that does not open (`is_open`) is no longer prespecified: its numbers stay.
 
     Parameters
     ----------
@@ -96,10 +138,8 @@ def judge(table: pd.DataFrame, trial: Trial, *, prespecified: bool) -> pd.DataFr
         family=[family.name for family in families],
         gate=[family.gate for family in families],
         prespecified=[prespecified and family.planned for family in families],
-        alpha=trial.config.analysis_plan.alpha,
+        alpha=[find_level(family.gate, trial.config) for family in families],
     )
-    if registered := trial.config.analysis_plan.registered_primary:
-        table["alpha"] = table["alpha"].mask(table["gate"] == REGISTERED, registered.alpha)
     is_joint = (table["gate"] != "") | table["family"].isin(
         trial.config.analysis_plan.joint_families
     )
@@ -147,15 +187,14 @@ def _adjust_together(
 
 
 def _close_gates(table: pd.DataFrame, plan: AnalysisPlan) -> pd.DataFrame:
-    """A gate that nothing passes, or that could not be tested, takes what lies behind with it."""
-    order = ((PRIMARY, plan.primary), (KEY_SECONDARY, plan.key_secondary))
-    passes = (table["gate"] != REGISTERED) & (table["p_adj"] <= table["alpha"])
-    behind = table["gate"].isin([PRIMARY, KEY_SECONDARY, ""])
-    for gate, planned in order:
-        behind &= table["gate"] != gate
-        opened = set(table.loc[passes & (table["gate"] == gate), "contrast"])
-        if planned:
-            table.loc[behind & ~table["contrast"].isin(opened), "prespecified"] = False
+    """A gate that does not open takes what lies behind it with it, contrast by contrast."""
+    for _, rows in table.groupby("contrast"):
+        behind = rows["gate"] != REGISTERED
+        for gate, planned in list_gates(plan).items():
+            is_own = rows["gate"] == gate
+            behind &= ~is_own
+            if not is_open(rows[is_own], planned):
+                table.loc[rows.index[behind], "prespecified"] = False
     return table
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from hiaim_sc.compare.contrasts import label_strata
+from hiaim_sc.compare.contrasts import Place, label_strata
 from hiaim_sc.compare.endpoints import CHANGES
+from hiaim_sc.compare.families import find_family, find_level
 from hiaim_sc.stats import blinded_spread, detectable_effect
 
 if TYPE_CHECKING:
@@ -39,8 +40,7 @@ def tabulate_power(
     strata
         Indexed by ``patient_id``, as randomised.
     config
-        Design and plan; the level is the plan's ``alpha``, of the registered primary outcome its
-        own, not adjusted for other endpoints.
+        Design and plan; the level is that of the comparison, not adjusted for other endpoints.
     n_per_arm
         Patients with a value in each arm; by default those there are, split evenly.
     power
@@ -70,12 +70,13 @@ def tabulate_power(
             baseline=before.reindex(after.index).to_numpy() if has_baseline else None,
             strata=None if labels is None else labels.reindex(after.index).to_numpy(dtype=object),
         )
+        place = Place(str(endpoint), str(tissue), visit, "rest")
         n = n_per_arm or spread.n // len(design.arms)
         d = detectable_effect(
             n,
             n,
             n_covariates=spread.n_covariates,
-            alpha=_level(str(endpoint), config),
+            alpha=find_level(find_family(place, config).gate, config),
             power=power,
         )
         row: dict[str, Any] = {"endpoint": endpoint, "tissue": tissue, "visit": visit}
@@ -83,13 +84,6 @@ def tabulate_power(
         row |= {"sd": spread.sd, "residual_sd": spread.residual_sd}
         rows.append({**row, **_describe(d * spread.residual_sd, row)})
     return pd.DataFrame(rows).reindex(columns=_COLUMNS)
-
-
-def _level(endpoint: str, config: StudyConfig) -> float:
-    registered = config.analysis_plan.registered_primary
-    if registered is not None and registered.endpoint == endpoint:
-        return registered.alpha
-    return config.analysis_plan.alpha
 
 
 def _describe(detectable: float, row: dict[str, Any]) -> dict[str, float]:

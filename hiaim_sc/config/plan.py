@@ -61,7 +61,7 @@ class Estimand(Model):
 class AnalysisPlan(Model):
     """What was decided before the arms were seen."""
 
-    alpha: float = Field(0.05, gt=0, lt=1, description="Family-wise level of each gate.")
+    alpha: float = Field(0.05, gt=0, lt=1, description="Family-wise level of the gates together.")
     unstratified: bool = Field(
         default=False, description="Says that patients were randomised without strata."
     )

@@ -42,6 +42,8 @@ class ReportData:
         Every table of ``names.RELEASE_TABLES``.
     figures
         As SVG, by file name; those of `FIGURES` stand in their section, others at the end.
+    gates
+        Endpoints that the plan names for each gate.
     facts
         Name -> value for "Methods and versions": code version, digests, seeds, what was reused.
     versions
@@ -56,6 +58,7 @@ class ReportData:
     blinded: bool
     tables: Mapping[str, pd.DataFrame]
     figures: Mapping[str, bytes]
+    gates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     config_text: str = ""
@@ -82,7 +85,7 @@ def render_report(release: ReportData) -> str:
     return template.render(
         release=release,
         tiles=_tiles(counts, release.tables),
-        first_screen=_first_screen(counts, release.tables),
+        first_screen=_first_screen(counts, release),
         statements=_statements(release.tables["comparisons"]),
         mobilisation=describe_mobilisation(release.tables["endpoints"]),
         mixing=[
@@ -116,11 +119,9 @@ def _tiles(counts: ReleaseCounts, tables: Mapping[str, pd.DataFrame]) -> list[tu
     ]
 
 
-def _first_screen(
-    counts: ReleaseCounts, tables: Mapping[str, pd.DataFrame]
-) -> list[tuple[str, list[str]]]:
+def _first_screen(counts: ReleaseCounts, release: ReportData) -> list[tuple[str, list[str]]]:
     """Heading and sentences of each part of the summary."""
-    comparisons = tables["comparisons"]
+    comparisons = release.tables["comparisons"]
     missing = sentences.describe_losses(
         counts.sample_losses, total=counts.n_samples_expected, noun="expected sample"
     )
@@ -132,10 +133,10 @@ def _first_screen(
     )
     unequal = sentences.describe_unequal_losses(comparisons)
     losses = [missing, unequal, _libraries_sentence(counts), cells]
-    losses += screens.describe_screens(tables)[:1]
+    losses += screens.describe_screens(release.tables)[:1]
     arms = [
         sentences.summarise_comparisons(comparisons),
-        *describe_gates(comparisons),
+        *describe_gates(comparisons, release.gates),
         sentences.describe_prespecification(comparisons),
         sentences.describe_power(comparisons),
     ]

@@ -117,6 +117,8 @@ class ReleaseFacts:
         In the design's order.
     batches
         library_id: batch.
+    gates
+        Endpoints that the plan names for each gate.
     facts, versions, config_text
         For the report's "Methods and versions".
     """
@@ -128,6 +130,7 @@ class ReleaseFacts:
     tissues: tuple[str, ...]
     visits: tuple[str, ...]
     batches: Mapping[str, str]
+    gates: Mapping[str, tuple[str, ...]]
     facts: Mapping[str, str]
     versions: Mapping[str, str]
     config_text: str
@@ -153,6 +156,7 @@ def write_release(folder: Path, source: ReleaseSource, facts: ReleaseFacts) -> N
             blinded=facts.blinded,
             tables=tables,
             figures=figures,
+            gates=facts.gates,
             facts=facts.facts,
             versions=facts.versions,
             config_text=facts.config_text,

@@ -67,7 +67,14 @@ def _check_endpoints(config: StudyConfig, measurements: pd.DataFrame | None) -> 
     measured = set() if measurements is None else _name(measurements)
     known = ENDPOINTS | measured | {f"{name}_acute" for name in measured}
     allowed = f"an endpoint: {', '.join(sorted(ENDPOINTS | measured))}"
-    return [
+    at_rest = "an endpoint at rest: what a bout does is no hypothesis of a gate"
+    faults = [
+        Fault(_CONFIG, 0, f"analysis_plan.{key}", name, at_rest)
+        for key in ("primary", "key_secondary")
+        for name in named[key]
+        if name.endswith("_acute")
+    ]
+    return faults + [
         Fault(_CONFIG, 0, f"analysis_plan.{key}", name, allowed)
         for key, names in named.items()
         for name in names

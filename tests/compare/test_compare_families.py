@@ -8,7 +8,7 @@ import pytest
 
 from hiaim_sc.compare import Trial, compare_arms
 from hiaim_sc.compare.contrasts import Place
-from hiaim_sc.compare.families import find_family
+from hiaim_sc.compare.families import find_family, find_level, is_open, list_gates
 from hiaim_sc.config import AnalysisPlan
 from hiaim_sc.stats import benjamini_hochberg, max_t, moderated_t
 from hiaim_sc.storage import generator
@@ -67,7 +67,9 @@ def compare(config, table, **options):
 @pytest.fixture
 def config(make_config):
     found = make_config(strata=("treatment",))
-    plan = AnalysisPlan(registered_primary=PRIMARY)
+    plan = AnalysisPlan(
+        registered_primary=PRIMARY, key_secondary=("tum_T_frac", "blood_tumour_dual")
+    )
     return found.model_copy(update={"analysis_plan": plan})
 
 
@@ -92,6 +94,46 @@ def test_gates_are_for_the_last_visit_at_rest(make_config):
     assert find_family(Place("nexp_m", "blood", "week6", "rest"), config).gate == "primary"
     assert find_family(Place("nexp_m", "blood", "week3", "rest"), config).name == "blood_clonal"
     assert find_family(Place("nexp_m", "blood", "week6", "post_bout"), config).gate == ""
+
+
+def test_a_measurement_may_be_the_primary_question(config):
+    plan = config.analysis_plan.model_copy(update={"primary": ("flow:B", "nexp_m")})
+    config = config.model_copy(update={"analysis_plan": plan})
+    assert find_family(Place("flow:B", "", "week6", "rest"), config).gate == "primary"
+    assert find_family(Place("nexp_m", "tumor", "week6", "rest"), config).gate == ""
+
+
+@pytest.mark.parametrize(
+    ("p_adj", "planned", "opens"),
+    [
+        ({"a": 0.01, "b": 0.05}, "ab", True),
+        ({"a": 0.01, "b": 0.06}, "ab", False),  # one rejection opens nothing
+        ({"a": 0.01, "b": np.nan}, "ab", False),  # what cannot be tested is not rejected
+        ({"a": 0.01}, "ab", False),  # nor is what has no value at all
+        ({}, "", True),
+        ({}, "a", False),
+    ],
+)
+def test_a_gate_opens_when_all_that_was_planned_is_rejected(p_adj, planned, opens):
+    rows = pd.DataFrame({"endpoint": list(p_adj), "p_adj": list(p_adj.values())}, dtype=object)
+    rows = rows.astype({"p_adj": float}).assign(alpha=0.05)
+    assert is_open(rows, planned) is opens
+
+
+def test_the_registered_primary_outcome_is_of_no_gate(config):
+    plan = config.analysis_plan.model_copy(update={"key_secondary": ("flow:NK", "tum_T_frac")})
+    assert list_gates(plan)["key_secondary"] == ("tum_T_frac",)
+
+
+def test_contrasts_share_the_level_of_the_gates(make_config):
+    config = make_config(arms=("control", "walk", "exercise"))
+    plan = AnalysisPlan(registered_primary=PRIMARY, alpha=0.04)
+    config = config.model_copy(update={"analysis_plan": plan})
+    levels = {
+        gate: find_level(gate, config)
+        for gate in ("registered_primary", "primary", "key_secondary", "")
+    }
+    assert levels == {"registered_primary": 0.01, "primary": 0.02, "key_secondary": 0.02, "": 0.04}
 
 
 def test_a_gate_is_adjusted_by_max_t_over_its_endpoints(config):
@@ -152,10 +194,26 @@ def test_without_a_frozen_plan_nothing_is_prespecified(config, options):
     assert not found["prespecified"].any()
 
 
+def test_one_rejection_of_two_leaves_a_gate_shut(config):
+    table = endpoints(clonal=3.0, tumour=3.0)
+    is_one = (table["endpoint"] == "n_called_m") & (table["visit"] == "week6")
+    other = np.random.default_rng(9).normal(size=len(NAMES))
+    table.loc[is_one, "value_analysed"] = np.where(np.isin(NAMES, NAMES[:3]), np.nan, other)
+    found = compare(config, table)
+    gate = found[found["gate"] == "primary"]
+    assert gate["p_adj"].min() <= 0.05 < gate["p_adj"].max()
+    assert set(found.loc[found["prespecified"], "family"]) == {"registered_primary", "primary"}
+
+
 def test_a_planned_gate_that_cannot_be_tested_stays_shut(config):
     table = endpoints(tumour=3.0)
     found = compare(config, table[table["tissue"] != "blood"])
     assert set(found.loc[found["prespecified"], "family"]) == {"registered_primary"}
+    plan = config.analysis_plan.model_copy(update={"primary": ("n_called_m", "nexp_m", "simpson")})
+    named = config.model_copy(update={"analysis_plan": plan})
+    found = compare(named, endpoints(clonal=3.0))
+    assert (found.loc[found["gate"] == "primary", "p_adj"] <= 0.05).all()
+    assert set(found.loc[found["prespecified"], "family"]) == {"registered_primary", "primary"}
     plan = config.analysis_plan.model_copy(update={"primary": ()})
     config = config.model_copy(update={"analysis_plan": plan})
     found = compare(config, table[table["tissue"] != "blood"])

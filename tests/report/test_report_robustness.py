@@ -32,17 +32,42 @@ def gates(tables, **p_adj) -> pd.DataFrame:
     ],
 )
 def test_each_gate_is_told(tables, p_adj, words):
-    (sentence,) = describe_gates(gates(tables, **p_adj))
+    (sentence,) = describe_gates(gates(tables, **p_adj), {})
     for word in words:
         assert word in sentence
 
 
 def test_gates_are_told_in_order_and_not_of_random_labels(tables):
     found = gates(tables, key_secondary=0.2, primary=0.01, registered_primary=0.5)
-    starts = [sentence.split(",", maxsplit=1)[0] for sentence in describe_gates(found)]
+    starts = [sentence.split(",", maxsplit=1)[0] for sentence in describe_gates(found, {})]
     assert starts == ["The registered primary outcome", "Gate 1", "Gate 2"]
-    assert describe_gates(found.assign(blinded=True)) == []
-    assert describe_gates(tables["comparisons"]) == []
+    assert describe_gates(found.assign(blinded=True), {}) == []
+    assert describe_gates(tables["comparisons"], {}) == []
+
+
+def test_no_gate_is_called_open_behind_one_that_stayed_shut(tables):
+    first, second = describe_gates(gates(tables, primary=0.4, key_secondary=0.01), {})
+    assert first.startswith("Gate 1")
+    assert "shut (0 of 1 test at level 0.05, largest adjusted p = 0.40)" in first
+    assert second.endswith(": stands behind a gate that stayed shut, so it is exploratory.")
+
+
+def test_a_gate_is_shut_for_what_was_planned_and_not_tested(tables):
+    found = gates(tables, primary=0.01)
+    planned = {"primary": (found["endpoint"].iloc[0], "n_called_m"), "key_secondary": ("tum_NK_T",)}
+    first, second = describe_gates(found, planned)
+    assert "shut (1 of 1 test" in first
+    assert "not tested: number of CD8 T clones that grew" in first
+    assert "behind a gate that stayed shut" in second
+
+
+def test_each_contrast_has_its_own_gates(tables):
+    shut = gates(tables, primary=0.4, key_secondary=0.01)
+    found = pd.concat(
+        [shut, gates(tables, primary=0.01, key_secondary=0.02).assign(contrast="walk - control")]
+    )
+    verdicts = [sentence.split(": ")[1].split(" ")[0] for sentence in describe_gates(found, {})]
+    assert verdicts == ["shut", "open", "stands", "open"]
 
 
 def test_a_panel_has_a_row_per_setting_and_one_for_all_patients_left_out(tables):
