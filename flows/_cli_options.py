@@ -39,7 +39,8 @@ def faults_reported(interrupted: str = "interrupted") -> Iterator[None]:
     try:
         yield
     except UserInputError as error:
-        errors.print(str(error), markup=False)
+        # whole, also where it was closed on its way through Prefect
+        errors.print(str(UserInputError(error.faults)), markup=False)
         raise typer.Exit(2) from None
     except HiaimError as error:
         errors.print(str(error), markup=False)

@@ -59,7 +59,7 @@ def open_study(folder: Path, store: Store, *, automatic: bool = False) -> Study:
     taken_in = {e.library_id for e in standing.of(study.libraries["library_id"]) if e.files}
     if automatic and taken_in and taken_in <= found.gone:
         allowed = "the files of the registered libraries; is their storage mounted?"
-        raise UserInputError([Fault("libraries.tsv", 0, "", "none is there", allowed)])
+        raise UserInputError([Fault("storage", 0, "", "none is there", allowed)])
     return found
 
 

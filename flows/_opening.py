@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hiaim_sc.errors import Fault, UserInputError
-from hiaim_sc.study import PlanChange, changes_since, require_frozen_plan
+from hiaim_sc.study import PlanChange, changes_since, find_allocation_faults, require_frozen_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,8 @@ def open_arms(study: Study, request: ArmsRequest, *, results: Path) -> Opening:
     Raises
     ------
     UserInputError
-        When the options contradict each other, or the plan does not allow to unblind.
+        When the options contradict each other, the allocation to be opened is faulty, or the plan
+        does not allow to unblind.
     """
     if request.blinded and request.unblind:
         allowed = "one of the two"
@@ -89,6 +90,9 @@ def open_arms(study: Study, request: ArmsRequest, *, results: Path) -> Opening:
     if request.deviation and not request.unblind:
         allowed = "only together with --unblind"
         raise UserInputError([Fault("command line", 0, "", "--deviation", allowed)])
+    faults = [] if request.blinded else find_allocation_faults(study)
+    if faults:
+        raise UserInputError(faults)
     if not request.unblind:
         return Opening(blinded=request.blinded)
     deviation = (request.deviation or "").strip()

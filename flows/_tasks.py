@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from flows._closed_faults import faults_closed
 from flows._stage_calls import StageCall, execute
 from hiaim_sc.errors import can_recover
 
@@ -58,7 +59,8 @@ def _next(done: SimpleQueue[Any], runners: Runners) -> Any:
 def run_stage(call: StageCall, title: str) -> float:
     """Run one stage, store its result, return the seconds it took; `title` names the task run."""
     start = time.monotonic()
-    execute(call)
+    with faults_closed():
+        execute(call)
     return time.monotonic() - start
 
 

@@ -129,14 +129,10 @@ def run(  # noqa: PLR0913  one parameter per option of the command
     from flows._request import request_run
     from flows._server import configured
     from hiaim_sc.storage import Store
-    from hiaim_sc.study import find_allocation_faults
 
     with faults_reported(interrupted=_GO_ON):
         profile = require_profile(profile, server=configured())
         found = open_study(study, Store(store or default_store(study)))
-        faults = [] if blinded else find_allocation_faults(found)
-        if faults:
-            raise UserInputError(faults)
         arms = ArmsRequest(blinded=blinded, unblind=unblind, deviation=deviation)
         # refused before a server is started
         open_arms(found, arms, results=results or default_results(study))

@@ -15,6 +15,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows._artifacts import show_release
+from flows._closed_faults import faults_closed
 from flows._folder import open_study
 from flows._lifetime import end_with_server
 from flows._news import release_as_it_would_be
@@ -88,7 +89,7 @@ def study_flow(
     root = Path(request.store).resolve() if request.store else default_store(folder)
     identifier = UUID(str(flow_run.get_id()))
     store = Store(root, verify=request.verify)
-    with presence(root, identifier), store.locked("run"):
+    with faults_closed(), presence(root, identifier), store.locked("run"):
         found = open_study(folder, store, automatic=request.only_if_new)
         opening = open_arms(found, request.arms_request, results=results)
         if request.only_if_new:

@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import httpx
 
+from flows._closed_faults import ClosedInputError
 from flows._folder import registry_of
 from flows._presence import close_dead_runs
 from hiaim_sc.errors import UserInputError
@@ -128,7 +129,8 @@ class Arrivals:
             except UserInputError as error:
                 self._waits_for = str(error)
                 if self._waits_for != before:
-                    self._tell(f"waiting until this is mended: {error}")
+                    closed = ClosedInputError(error.faults)
+                    self._tell(f"waiting until this is mended: {closed}")
         return self._study
 
     def _tell_of(self, entries: Sequence[Entry], study: Study) -> None:

@@ -58,13 +58,18 @@ class Fault:
     value: str
     allowed: str
 
-    def __str__(self) -> str:
+    @property
+    def where(self) -> str:
+        """Table, line and column."""
         where = self.table
         if self.row:
             where += f" line {self.row}"
         if self.column:
             where += f", {self.column}"
-        return f"{where}: {self.value!r}: {self.allowed}"
+        return where
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.value!r}: {self.allowed}"
 
 
 class UserInputError(HiaimError):

@@ -167,7 +167,7 @@ def test_faulty_tables_are_told_once_and_waited_for(place):
     libraries.write_text(text.replace("\texpected\t", "\texspected\t", 1))
     place.deliver()
     place.look(0, STILL, STILL)
-    assert len([words for words in place.told if "exspected" in words]) == 1
+    assert len([words for words in place.told if "libraries.tsv line 2, state" in words]) == 1
     assert place.sent == []
     libraries.write_text(text)
     place.look(0, STILL, 5)
