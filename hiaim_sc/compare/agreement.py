@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from hiaim_sc.compare.endpoints import CHANGES
+from hiaim_sc.compare.units import read_unit
 from hiaim_sc.names import RELEASE_TABLES
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _PLACE = ["endpoint", "tissue", "visit"]
 _LEAST = 3
+_TOO_FEW = f"fewer than {_LEAST} patients with both"
+_BLAND_ALTMAN = "Bland-Altman, first minus second"
 _CORRELATIVE = "Spearman correlation of changes since the baseline; correlative"
 
 
@@ -27,8 +30,9 @@ def measure_agreement(endpoints: pd.DataFrame, config: StudyConfig) -> pd.DataFr
 
     The plan's pairs by Bland and Altman: ``bias`` is the mean over patients of the first endpoint
     minus the second, the limits of agreement lie 1.96 standard deviations to each side, ``r`` is
-    Pearson's. A measurement in per cent is divided by 100. What the plan calls the exercise
-    response by the rank correlation of each exposure's change since the baseline with each
+    Pearson's. Per cent become fractions and cells per volume 10^9 per litre; where the two are not
+    of one unit even so, ``reason_empty`` says so and there are no numbers. What the plan calls the
+    exercise response by the rank correlation of each exposure's change since the baseline with each
     response's, on their analysed scales: conditional on what happened after randomisation, so
     never a comparison of arms.
 
@@ -44,7 +48,7 @@ def measure_agreement(endpoints: pd.DataFrame, config: StudyConfig) -> pd.DataFr
     Columns of the release table, the tissue of the sequenced endpoint, and the 95 % interval of r:
     :math:`\tanh(\mathrm{artanh}\, r \pm 1.96\, s)` with :math:`s^2 = 1/(n-3)` for Pearson's and
     :math:`(1 + r^2/2)/(n-3)` for Spearman's r (Bonett and Wright 2000, doi:10.1007/BF02294183).
-    Fewer than three patients: numbers only.
+    Fewer than three patients: no numbers; fewer than four: r without an interval.
 
     References
     ----------
@@ -68,26 +72,34 @@ def _compare_pairs(values: dict[Any, pd.DataFrame], config: StudyConfig) -> Iter
             second = values.get((other, "", visit))
             for (_, tissue, _), rows in found:
                 if second is not None:
-                    both = [_in_units(rows), _in_units(second)]
                     known = {"endpoint_1": one, "endpoint_2": other, "visit": visit}
-                    yield {**known, "tissue": tissue, **_bland_altman(*both)}
+                    yield {**known, "tissue": tissue, **_bland_altman(rows, second)}
 
 
-def _in_units(rows: pd.DataFrame) -> pd.Series:
-    unit = str(rows["unit"].iloc[0])
-    is_percent = unit.startswith(("pct", "%", "percent"))
-    return rows["value"].astype(float) / (100 if is_percent else 1)
-
-
-def _bland_altman(one: pd.Series, other: pd.Series) -> dict[str, Any]:
-    both = pd.concat([one, other], axis=1, join="inner").to_numpy()
-    difference = both[:, 0] - both[:, 1]
-    row: dict[str, Any] = {"n": len(both), "method": "Bland-Altman, first minus second"}
+def _bland_altman(one: pd.DataFrame, other: pd.DataFrame) -> dict[str, Any]:
+    units = [read_unit(_unit(rows)) for rows in (one, other)]
+    values = [
+        rows["value"].astype(float) * unit.factor
+        for rows, unit in zip((one, other), units, strict=True)
+    ]
+    both = pd.concat(values, axis=1, join="inner").to_numpy()
+    row: dict[str, Any] = {"n": len(both), "method": _BLAND_ALTMAN}
+    if units[0].name != units[1].name or not units[0].name:
+        named = [_unit(rows) or "no unit" for rows in (one, other)]
+        return {**row, "reason_empty": f"not of one unit: {named[0]} and {named[1]}"}
+    row["method"] = f"{_BLAND_ALTMAN}, in {units[0].name}"
     if len(both) < _LEAST:
-        return row
+        return {**row, "reason_empty": _TOO_FEW}
+    difference = both[:, 0] - both[:, 1]
     bias, spread = float(difference.mean()), float(difference.std(ddof=1))
     limits = {"loa_low": bias - 1.96 * spread, "loa_high": bias + 1.96 * spread}
-    return {**row, "bias": bias, **limits, **_correlation(both, stats.pearsonr, 0.0)}
+    row |= {"reason_empty": "", "bias": bias, **limits}
+    return {**row, **_correlation(both, stats.pearsonr, 0.0)}
+
+
+def _unit(rows: pd.DataFrame) -> str:
+    unit = rows["unit"].iloc[0]
+    return "" if pd.isna(unit) else str(unit)
 
 
 def _correlate(values: dict[Any, pd.DataFrame], config: StudyConfig) -> Iterator[dict]:
@@ -102,6 +114,7 @@ def _correlate(values: dict[Any, pd.DataFrame], config: StudyConfig) -> Iterator
                 both = pd.concat([first, second], axis=1, join="inner").to_numpy()
                 known = {"endpoint_1": one, "endpoint_2": other, "visit": visit}
                 known |= {"tissue": tissue_2, "n": len(both), "method": _CORRELATIVE}
+                known["reason_empty"] = _TOO_FEW if len(both) < _LEAST else ""
                 yield {**known, **_correlation(both, stats.spearmanr, 0.5)}
 
 

@@ -82,7 +82,7 @@ class AnalysisPlan(Model):
     )
     agreement: tuple[tuple[str, str], ...] = Field(
         (("blood_nk_frac", "flow_cytometry:NK"),),
-        description="Pairs of a sequenced endpoint and a measurement of the same thing.",
+        description="Pairs: a sequenced endpoint, a measurement of the same thing in a like unit.",
     )
     exposures: tuple[str, ...] = Field(
         (), description="Measurements whose change may explain others'. Default: all of them."

@@ -126,7 +126,8 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
             "n_treated method"
         ),
         "agreement": (
-            "endpoint_1 endpoint_2 visit n bias loa_low loa_high r method tissue r_low r_high"
+            "endpoint_1 endpoint_2 visit n bias loa_low loa_high r method tissue r_low r_high "
+            "reason_empty"
         ),
         "missing_data": (
             "endpoint method estimate ci_low ci_high p_value delta tissue visit contrast scale "

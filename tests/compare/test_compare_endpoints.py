@@ -119,7 +119,9 @@ def test_the_absolute_number_is_the_blood_count_times_the_fraction(study):
     found = value(table, "blood_nk_abs", "P1-week6-blood-rest")
     assert found["value"] == pytest.approx(1.2 * 30 / 100)
     assert found["value_analysed"] == pytest.approx(np.log(1.2 * 30.5 / 101))
-    assert (found["scale"], found["n_cells"]) == ("ln", 100)
+    assert (found["scale"], found["n_cells"], found["unit"]) == ("ln", 100, "1e9_per_l")
+    assert value(table, "blood_nk_frac", "P1-week6-blood-rest")["unit"] == "fraction"
+    assert pd.isna(value(table, "nexp_m", "P1-week6-blood-rest")["unit"])
     uncounted = value(table, "blood_nk_abs", "P2-week6-blood-rest")
     assert uncounted["reason_missing"] == "not_collected"
     assert np.isnan(uncounted["value"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hiaim_sc.compare.samples import Row, group_cells, start_row
+from hiaim_sc.compare.units import CELLS
 from hiaim_sc.names import COMPOSITION
 from hiaim_sc.stats import empirical_logit
 
@@ -116,7 +117,7 @@ def _measure(sample: Any, fraction: Fraction, cells: pd.DataFrame, options: Comp
 def _measure_absolute(sample: Any, cells: pd.DataFrame, options: CompareOptions) -> Row:
     fraction = _measure(sample, _BLOOD_NK, cells, options)
     nothing = {"value": np.nan, "value_analysed": np.nan}
-    row = fraction | nothing | {"endpoint": "blood_nk_abs", "scale": "ln"}
+    row = fraction | nothing | {"endpoint": "blood_nk_abs", "scale": "ln", "unit": CELLS}
     if row["reason_missing"]:
         return row
     lymphocytes = sample.lymphocytes_1e9_per_l

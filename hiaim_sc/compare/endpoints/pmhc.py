@@ -10,6 +10,7 @@ import numpy as np
 from hiaim_sc.compare.endpoints.clonal import select_population
 from hiaim_sc.compare.endpoints.scales import Measured, as_share
 from hiaim_sc.compare.samples import Row, start_row
+from hiaim_sc.compare.units import FRACTION
 from hiaim_sc.names import PAIRED_CHAINS
 from hiaim_sc.study import group_alleles, presents
 
@@ -118,7 +119,7 @@ def measure_pmhc(
         if not sample.reason_missing:
             known["n_cells"] = n_cells
         breadth = start_row(sample, "pmhc_breadth", scale="logit", **known)
-        magnitude = start_row(sample, "pmhc_mag", scale="ln", **known)
+        magnitude = start_row(sample, "pmhc_mag", scale="ln", unit=FRACTION, **known)
         if not reason:
             found = called.get(sample.sample_id, calls.iloc[:0])
             found = found[found["dna_barcode"].isin(panel)]

@@ -15,6 +15,7 @@ from hiaim_sc.compare.endpoints.pmhc import Screen, measure_pmhc
 from hiaim_sc.compare.endpoints.reactive import measure_reactive
 from hiaim_sc.compare.endpoints.repertoires import gather_repertoires
 from hiaim_sc.compare.endpoints.startrac import measure_startrac
+from hiaim_sc.compare.units import FRACTION
 from hiaim_sc.names import RELEASE_TABLES
 
 if TYPE_CHECKING:
@@ -52,10 +53,11 @@ def measure_endpoints(
 
     Returns
     -------
-    Columns of the release table, ``scale`` (logit, ln, identity, or -ln(1 - x)), ``depth`` and
-    ``population`` (the T cells that a clonal endpoint counts). ``value_analysed`` is ``ln((k + 1/2)
-    / (n - k + 1/2))`` for fractions and ``ln(value + 1/2)`` for numbers of clones. ``n_cells`` is
-    what the endpoint is made from: lymphocytes, cells, or T cells with a clone.
+    Columns of the release table, ``scale`` (logit, ln, identity, or -ln(1 - x)), ``depth``,
+    ``population`` (the T cells that a clonal endpoint counts) and ``unit``, where there is one.
+    ``value_analysed`` is ``ln((k + 1/2) / (n - k + 1/2))`` for fractions and ``ln(value + 1/2)``
+    for numbers of clones. ``n_cells`` is what the endpoint is made from: lymphocytes, cells, or T
+    cells with a clone.
     """
     repertoires = gather_repertoires(located, cells, design, options)
     rows = [
@@ -72,6 +74,7 @@ def measure_endpoints(
         rows += measure_pmhc(located, cells, screen, repertoires.population, options)
     columns = [*RELEASE_TABLES["endpoints"], "scale", "depth", "population", "unit"]
     table = pd.DataFrame(rows).reindex(columns=columns)
+    table["unit"] = table["unit"].astype("str").mask(table["scale"] == "logit", FRACTION)
     if measurements is not None and len(measurements):
         measured = measure_analytes(measurements, located, design)
         table = pd.concat([table, measured], ignore_index=True)
