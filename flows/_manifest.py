@@ -57,9 +57,7 @@ def build_manifest(
         "inputs": _inputs(run, blinded=blinded),
         "config": config,
         "plan_hash": hash_plan(plan_of(run.study.config)),
-        "frozen_plan": None
-        if opening.frozen is None
-        else {"plan_hash": opening.frozen.plan_hash, "frozen_at": opening.frozen.frozen_at},
+        "frozen_plan": opening.plan_record,
         "code": {
             "hiaim_sc": __version__,
             "stages": {stage: code_of(stage)[0] for stage in STAGES},

@@ -68,6 +68,13 @@ class Opening:
         """Whether the plan is as it was frozen, and was frozen before the arms were compared."""
         return self.frozen is not None and not self.changes
 
+    @property
+    def plan_record(self) -> dict[str, str] | None:
+        """What a release says of that plan."""
+        if self.frozen is None:
+            return None
+        return {"plan_hash": self.frozen.plan_hash, "frozen_at": self.frozen.frozen_at}
+
 
 def open_arms(study: Study, request: ArmsRequest, *, results: Path) -> Opening:
     """What the user asked for, refused where it cannot be.

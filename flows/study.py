@@ -25,6 +25,7 @@ from flows._paths import default_results, default_store
 from flows._presence import presence
 from flows._profile import read_profile
 from flows._progress import ConsoleProgress
+from flows._releases import point_latest
 from flows._request import RunRequest
 from flows._run import StudyRun, TaskRecord
 from flows._runners import runners_of
@@ -93,11 +94,10 @@ def study_flow(
         found = open_study(folder, store, automatic=request.only_if_new)
         opening = open_arms(found, request.arms_request, results=results)
         if request.only_if_new:
-            last = release_as_it_would_be(
-                found, store, results, blinded=opening.blinded, prespecified=opening.prespecified
-            )
+            last = release_as_it_would_be(found, store, results, opening)
             if last is not None:
                 store.digests.save()
+                point_latest(results)  # a run may have died just before it did so
                 return _nothing_new(last, identifier)
         profile = read_profile(request.profile, workers=request.workers or None)
         with runners_of(profile) as runners, ConsoleProgress() as progress:
