@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows._inputs import Inputs, kept_barcodes
-from hiaim_sc.errors import LibraryFaultError, can_recover
+from hiaim_sc.errors import LibraryFaultError, find_system_error
 
 if TYPE_CHECKING:
     from hiaim_sc.storage import Payload
@@ -32,7 +32,7 @@ def ingest(inputs: Inputs) -> Payloads:
             hashtag_type=inputs.options.hashtags.feature_type,
         )
     except LibraryFaultError as fault:
-        if can_recover(fault):  # the storage failed, not the file: that is not to be remembered
+        if find_system_error(fault):  # it says nothing of the bytes: not to be remembered
             raise
         return {"fault": {"reason": fault.reason, "gate": fault.gate}}
     results = {

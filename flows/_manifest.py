@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,8 @@ def _inputs(run: StudyRun, *, blinded: bool) -> dict[str, str]:
         screen = screen_files(run.study, name)
         files += [*screen.reads, screen.sample_tags, screen.tags_a, screen.tags_b]
     shown = {}
-    for path in dict.fromkeys(file for file in files if file.exists()):
-        inside = path.is_relative_to(folder)
-        shown[str(path.relative_to(folder)) if inside else str(path)] = run.store.digests.of(path)
+    for path in dict.fromkeys(files):
+        name = str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+        with suppress(OSError):  # not there, or kept out since it cannot be read
+            shown[name] = run.store.digests.of(path)
     return shown

@@ -17,16 +17,21 @@ if TYPE_CHECKING:
 
     from hiaim_sc.storage import Look
     from hiaim_sc.study import LibraryFiles, ScreenFiles, Study
+    from hiaim_sc.study.arrivals import Look as FilesLook
 
-    type Compute = Callable[[Sequence[StageCall]], Iterator[tuple[StageCall, float]]]
+    type Computed = Iterator[tuple[StageCall, float, str]]
+    type Compute = Callable[[Sequence[StageCall]], Computed]
 
 
-def compute_here(calls: Sequence[StageCall]) -> Iterator[tuple[StageCall, float]]:
-    """Compute stages one after the other in this process; yields each with its seconds."""
+def compute_here(calls: Sequence[StageCall]) -> Computed:
+    """Compute stages one after the other in this process.
+
+    Yields each with its seconds, and why it has no result; empty where it has one.
+    """
     for call in calls:
         start = time.monotonic()
-        execute(call)
-        yield call, time.monotonic() - start
+        held = execute(call)
+        yield call, time.monotonic() - start, held
 
 
 class Progress(Protocol):
@@ -68,6 +73,8 @@ class StudyRun:
         or written, the records say what would be.
     records
         What became of each stage so far.
+    held
+        Key: why its files could not be read as they were; it is not in the store.
     """
 
     study: Study
@@ -75,6 +82,7 @@ class StudyRun:
     progress: Progress
     compute: Compute | None = None
     records: list[TaskRecord] = field(default_factory=list)
+    held: dict[str, str] = field(default_factory=dict)
 
     def value(self, name: str, table: pd.DataFrame) -> str:
         """Key of a table of the study as an input of stages."""
@@ -89,6 +97,7 @@ class StudyRun:
         *,
         library_id: str | None = None,
         files: LibraryFiles | ScreenFiles | None = None,
+        look: FilesLook | None = None,
         allocation: Path | None = None,
         databases: tuple[tuple[str, Path], ...] = (),
     ) -> StageCall:
@@ -97,30 +106,36 @@ class StudyRun:
         code, versions = code_of(stage)
         recipe = Recipe(stage, library_id, inputs, settings_of(stage, config), code, versions)
         shown = visible_config(stage, config)
-        return StageCall(recipe, shown, str(self.store.root), files, allocation, databases)
+        return StageCall(recipe, shown, str(self.store.root), files, look, allocation, databases)
 
     def complete(self, what: str, calls: Sequence[StageCall]) -> None:
-        """Have all these stages' results in the store; they must not depend on each other."""
+        """Have all these stages' results in the store; they must not depend on each other.
+
+        A stage whose files could not be read as they were has none: it is among `held`.
+        """
         looks = [self.store.look(call.recipe) for call in calls]
         needed = [
             call for call, look in zip(calls, looks, strict=True) if look.status == "recomputed"
         ]
         seconds = self._seconds(what, needed)
-        self.records += [_record(look, seconds.get(look.recipe.key, 0.0)) for look in looks]
+        self.records += [self._record(look, seconds.get(look.recipe.key, 0.0)) for look in looks]
 
     def _seconds(self, what: str, calls: Sequence[StageCall]) -> dict[str, float]:
         if self.compute is None or not calls:
             return {}
         self.progress.start(what, len(calls))
         seconds = {}
-        for call, taken in self.compute(calls):
+        for call, taken, held in self.compute(calls):
             seconds[call.recipe.key] = taken
+            if held:
+                self.held[call.recipe.key] = held
             self.progress.advance(call.title)
         return seconds
 
-
-def _record(look: Look, seconds: float) -> TaskRecord:
-    recipe = look.recipe
-    return TaskRecord(
-        recipe.stage, recipe.library_id, recipe.key, look.status, look.why, round(seconds, 3)
-    )
+    def _record(self, look: Look, seconds: float) -> TaskRecord:
+        recipe = look.recipe
+        held = self.held.get(recipe.key)
+        status, why = ("held", held) if held else (look.status, look.why)
+        return TaskRecord(
+            recipe.stage, recipe.library_id, recipe.key, status, why, round(seconds, 3)
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hiaim_sc.errors import LibraryFaultError, UserInputError, can_recover
+from hiaim_sc.errors import LibraryFaultError, UserInputError, find_system_error
 
 if TYPE_CHECKING:
     from flows._inputs import Inputs
@@ -29,7 +29,7 @@ def screen_counts(inputs: Inputs) -> Payloads:
         )
         found = count_screen(files.reads, layout, tags, inputs.options.bulk)
     except LibraryFaultError as fault:
-        if can_recover(fault):  # the storage failed, not the file: that is not to be remembered
+        if find_system_error(fault):  # it says nothing of the bytes: not to be remembered
             raise
         return {"fault": {"reason": fault.reason}}
     except UserInputError as error:

@@ -13,14 +13,26 @@ from flows._inputs import Inputs
 from flows._memory import give_back_memory, part_large_blocks
 from flows._stages import STAGES
 from hiaim_sc.config import StudyConfig
-from hiaim_sc.storage import Recipe, Store, fingerprint_code
+from hiaim_sc.errors import (
+    LibraryFaultError,
+    can_recover,
+    describe_unreadable,
+    find_system_error,
+)
+from hiaim_sc.storage import Recipe, Store, digest_file, fingerprint_code
 from hiaim_sc.storage.digests import digest_value
+from hiaim_sc.study.arrivals import look_at
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hiaim_sc.storage import Payload
     from hiaim_sc.study import LibraryFiles, ScreenFiles
+    from hiaim_sc.study.arrivals import Look
 
 # What reading the inputs runs, in every stage.
 _READING = ("hiaim_sc.storage", "hiaim_sc.study.pooling")
+_CHANGED = "its files changed while they were read; the next run takes them as they are then"
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,8 @@ class StageCall:
         Root of the store.
     files
         The library's files, for ingest, or a bulk screen's, for the counting of its reads.
+    look
+        What they looked like before the digests of the recipe were taken.
     allocation
         The allocation, for an unblinded comparison only.
     databases
@@ -47,6 +61,7 @@ class StageCall:
     config: dict[str, Any]
     store: str
     files: LibraryFiles | ScreenFiles | None = None
+    look: Look | None = None
     allocation: Path | None = None
     databases: tuple[tuple[str, Path], ...] = ()
 
@@ -57,16 +72,21 @@ class StageCall:
         return self.recipe.stage if owner is None else f"{self.recipe.stage} {owner}"
 
 
-def execute(call: StageCall) -> None:
+def execute(call: StageCall) -> str:
     """Run one stage and store its result.
 
     A stage whose worker was lost after it had stored its result is handed out once more; what is
     stored is not computed again.
+
+    Returns
+    -------
+    Why nothing was stored: the recipe names digests of files, and these could not be read or were
+    others when they were. Empty where there is a result.
     """
     part_large_blocks()
     store = Store(Path(call.store))
     if store.find(call.recipe.key) is not None and store.damage(call.recipe.key) is None:
-        return
+        return ""
     inputs = Inputs(
         store=store,
         stage=call.recipe.stage,
@@ -77,8 +97,35 @@ def execute(call: StageCall) -> None:
         allocation=call.allocation,
         databases=call.databases,
     )
-    store.put(call.recipe, STAGES[call.recipe.stage].step(inputs))
+    results, held = _run_step(call, inputs)
+    if not held:
+        store.put(call.recipe, results)
     give_back_memory()
+    return held
+
+
+def _run_step(call: StageCall, inputs: Inputs) -> tuple[Mapping[str, Payload], str]:
+    """Results of a stage, or why it has none."""
+    step = STAGES[call.recipe.stage].step
+    if call.files is None:
+        return step(inputs), ""
+    before = look_at(call.files.named)
+    try:
+        results = step(inputs)
+        has_moved = look_at(call.files.named) != before
+        is_other = has_moved or (before != call.look and not _have_digests(call))
+    except (OSError, LibraryFaultError) as error:
+        failure = find_system_error(error)
+        if failure is None or can_recover(error):
+            raise
+        return {}, describe_unreadable(failure)
+    return results, _CHANGED if is_other else ""
+
+
+def _have_digests(call: StageCall) -> bool:
+    """Whether the files are those of the recipe, though they looked otherwise a moment ago."""
+    named = call.files.named.items() if call.files else ()
+    return all(digest_file(path) == call.recipe.inputs[name] for name, path in named)
 
 
 def settings_of(stage: str, config: StudyConfig) -> dict[str, Any]:

@@ -20,10 +20,11 @@ from flows._stage_calls import StageCall, execute
 from hiaim_sc.errors import can_recover
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from prefect.client.schemas.objects import State, TaskRun
 
+    from flows._run import Compute, Computed
     from flows._runners import Runners
 
 # Shared storage is back within minutes or not before somebody looks at it.
@@ -56,20 +57,23 @@ def _next(done: SimpleQueue[Any], runners: Runners) -> Any:
     retry_jitter_factor=0.2,
     retry_condition_fn=_failed_in_passing,
 )
-def run_stage(call: StageCall, title: str) -> float:
-    """Run one stage, store its result, return the seconds it took; `title` names the task run."""
+def run_stage(call: StageCall, title: str) -> tuple[float, str]:
+    """Run one stage and store its result; `title` names the task run.
+
+    Returns
+    -------
+    The seconds it took, and why it has no result; empty where it has one.
+    """
     start = time.monotonic()
     with faults_closed():
-        execute(call)
-    return time.monotonic() - start
+        held = execute(call)
+    return time.monotonic() - start, held
 
 
-def compute_on(
-    runners: Runners,
-) -> Callable[[Sequence[StageCall]], Iterator[tuple[StageCall, float]]]:
+def compute_on(runners: Runners) -> Compute:
     """Computes stages as tasks of the current flow run, on these task runners."""
 
-    def compute(calls: Sequence[StageCall]) -> Iterator[tuple[StageCall, float]]:
+    def compute(calls: Sequence[StageCall]) -> Computed:
         futures: dict[Any, StageCall] = {}
         for call in calls:
             named = run_stage.with_options(name=call.recipe.stage)
@@ -80,6 +84,6 @@ def compute_on(
             future.add_done_callback(done.put)
         for _ in futures:
             future = _next(done, runners)
-            yield futures[future], future.result()
+            yield futures[future], *future.result()
 
     return compute

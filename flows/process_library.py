@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hiaim_sc.errors import describe_unreadable
 from hiaim_sc.study import cell_antigens, study_reference
+from hiaim_sc.study.arrivals import look_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,22 +58,7 @@ class ProcessedLibraries:
 def process_libraries(run: StudyRun) -> ProcessedLibraries:
     """Process every delivered library; one with unusable files is quarantined, the others go on."""
     processed = ProcessedLibraries(quarantined=dict(run.study.not_processable()))
-    files = [
-        run.study.library_files(name)
-        for name in run.study.delivered_libraries()
-        if name not in processed.quarantined
-    ]
-    ingests = {entry.library_id: _ingest_call(run, entry) for entry in files}
-    run.complete("reading libraries", list(ingests.values()))
-    faults = {name: _fault(run, call) for name, call in ingests.items()}
-    processed.quarantined |= {name: fault["reason"] for name, fault in faults.items() if fault}
-    readable = [entry for entry in files if not faults[entry.library_id]]
-    processed.quarantined |= _odd_annotations(
-        run, {e.library_id: ingests[e.library_id] for e in readable}
-    )
-    good = [entry for entry in readable if entry.library_id not in processed.quarantined]
-    keys = processed.keys
-    keys |= {f"ingest/{entry.library_id}": ingests[entry.library_id].recipe.key for entry in good}
+    good = _read_libraries(run, processed)
     _stage(run, processed, "receptors", [e for e in good if e.vdj], "receptors", ("ingest",))
     with_gex = [e for e in good if e.gex]
     pooled = [e for e in with_gex if run.study.hashtags_of(e.library_id) is not None]
@@ -90,18 +77,39 @@ def process_libraries(run: StudyRun) -> ProcessedLibraries:
     return processed
 
 
+def _read_libraries(run: StudyRun, processed: ProcessedLibraries) -> list[LibraryFiles]:
+    """Files of the libraries that go on; what becomes of each is in `processed`."""
+    waiting = [n for n in run.study.delivered_libraries() if n not in processed.quarantined]
+    files = {name: run.study.library_files(name) for name in waiting}
+    ingests = {}
+    for name, entry in files.items():
+        try:
+            ingests[name] = _ingest_call(run, entry)
+        except OSError as error:
+            processed.quarantined[name] = describe_unreadable(error)
+    run.complete("reading libraries", list(ingests.values()))
+    for name, call in ingests.items():
+        if call.recipe.key in run.held:
+            processed.quarantined[name] = run.held[call.recipe.key]
+        elif fault := _fault(run, call):
+            processed.quarantined[name] = fault["reason"]
+    readable = {n: call for n, call in ingests.items() if n not in processed.quarantined}
+    processed.quarantined |= _odd_annotations(run, readable)
+    good = [name for name in readable if name not in processed.quarantined]
+    processed.keys |= {f"ingest/{name}": ingests[name].recipe.key for name in good}
+    return [files[name] for name in good]
+
+
 def _ingest_call(run: StudyRun, files: LibraryFiles) -> StageCall:
-    columns = ("gex", "gex_raw", "vdj", "dna_barcodes")
-    paths = {name: getattr(files, name) for name in columns}
-    digest = run.store.digests.of
-    inputs = {name: digest(path) for name, path in paths.items() if path is not None}
+    look = look_at(files.named)
+    inputs = {name: run.store.digests.of(path) for name, path in files.named.items()}
     if files.dna_barcodes is not None and cell_antigens(run.study) is not None:
         inputs["antigens"] = run.value("antigens", cell_antigens(run.study))
     inputs |= _hashtag_input(run, files.library_id)
     let_in = run.study.let_in.get(files.library_id)
     if let_in is not None and let_in.gate:
         inputs["let_in"] = let_in.gate
-    return run.call("ingest", inputs, library_id=files.library_id, files=files)
+    return run.call("ingest", inputs, library_id=files.library_id, files=files, look=look)
 
 
 def _hashtag_input(run: StudyRun, library_id: str) -> dict[str, str]:
@@ -120,7 +128,10 @@ def reader_fault(run: StudyRun, library_id: str) -> dict[str, str] | None:
     study = run.study
     if library_id not in study.delivered_libraries() or library_id in study.not_processable():
         return None
-    return _fault(run, _ingest_call(run, study.library_files(library_id)))
+    try:
+        return _fault(run, _ingest_call(run, study.library_files(library_id)))
+    except OSError as error:
+        return {"reason": describe_unreadable(error), "gate": ""}
 
 
 def _fault(run: StudyRun, call: StageCall) -> dict[str, str] | None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hiaim_sc.errors import describe_unreadable
 from hiaim_sc.study import held_screens, list_screens, screen_files, screen_tags
+from hiaim_sc.study.arrivals import look_at
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
     from flows._run import StudyRun
@@ -24,10 +29,9 @@ def process_screens(run: StudyRun) -> dict[str, str]:
     screens, tags = list_screens(study), screen_tags(study)
     if not screens and not study.held_screens:
         return {}
-    counted = {name: _count_call(run, name) for name in screens}
-    run.complete("reads of bulk screens", list(counted.values()))
+    counted, held = _count(run, screens)
     called = {}
-    for name in screens:
+    for name in counted:
         if not _is_faulty(run, counted[name]):
             inputs = {
                 "screen_counts": counted[name].recipe.key,
@@ -39,14 +43,28 @@ def process_screens(run: StudyRun) -> dict[str, str]:
     run.complete("responses of bulk screens", list(called.values()))
     keys = {f"screen_counts/{name}": call.recipe.key for name, call in counted.items()}
     keys |= {f"screen_responses/{name}": call.recipe.key for name, call in called.items()}
-    pooled = run.call("bulk", {**keys, "tags": run.value("tags", tags), **_held(run)})
+    pooled = run.call("bulk", {**keys, "tags": run.value("tags", tags), **_held(run, held)})
     run.complete("bulk screens together", [pooled])
     return {**keys, "bulk": pooled.recipe.key}
 
 
-def _held(run: StudyRun) -> dict[str, str]:
+def _count(run: StudyRun, screens: Iterable[str]) -> tuple[dict[str, StageCall], dict[str, str]]:
+    """Counting of each screen whose files were read, and why the others' were not."""
+    counted, held = {}, {}
+    for name in screens:
+        try:
+            counted[name] = _count_call(run, name)
+        except OSError as error:
+            held[name] = describe_unreadable(error)
+    run.complete("reads of bulk screens", list(counted.values()))
+    held |= {n: run.held[c.recipe.key] for n, c in counted.items() if c.recipe.key in run.held}
+    return {name: call for name, call in counted.items() if name not in held}, held
+
+
+def _held(run: StudyRun, unread: dict[str, str]) -> dict[str, str]:
     """The screens that are kept out, where there are any."""
-    held = held_screens(run.study)
+    study = replace(run.study, held_screens={**run.study.held_screens, **unread})
+    held = held_screens(study)
     return {} if held.empty else {"held": run.value("held", held)}
 
 
@@ -56,15 +74,9 @@ def _own(tags: pd.DataFrame, screen_id: str) -> pd.DataFrame:
 
 def _count_call(run: StudyRun, screen_id: str) -> StageCall:
     files = screen_files(run.study, screen_id)
-    paths = {
-        **{f"reads_{i}": path for i, path in enumerate(files.reads, start=1)},
-        "layout": files.layout,
-        "sample_tags": files.sample_tags,
-        "tags_a": files.tags_a,
-        "tags_b": files.tags_b,
-    }
-    digests = {name: run.store.digests.of(path) for name, path in paths.items()}
-    return run.call("screen_counts", digests, library_id=screen_id, files=files)
+    look = look_at(files.named)
+    digests = {name: run.store.digests.of(path) for name, path in files.named.items()}
+    return run.call("screen_counts", digests, library_id=screen_id, files=files, look=look)
 
 
 def _is_faulty(run: StudyRun, call: StageCall) -> bool:

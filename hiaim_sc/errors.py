@@ -127,3 +127,29 @@ def can_recover(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
+
+
+def find_system_error(error: BaseException | None) -> OSError | None:
+    """What the system answered instead of a file's bytes, now or as the cause.
+
+    None where there were bytes: then they are what is wrong. Readers of gzip and HDF5 raise an
+    `OSError` without a number for these.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno is not None:
+            return error
+        error = error.__cause__
+    return None
+
+
+def describe_unreadable(error: OSError) -> str:
+    """Why a file cannot be read and what to do, for the technician."""
+    name = error.filename or "a file"
+    if isinstance(error, FileNotFoundError):
+        return f"{name} is not there any more: copy it back"
+    mend = (
+        "its storage failed, and it is tried again"
+        if can_recover(error)
+        else "let the account that runs this read it"
+    )
+    return f"{name} cannot be read ({error.strerror or error}): {mend}"

@@ -9,9 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from hiaim_sc.errors import LibraryFaultError
-from hiaim_sc.ingest._files import open_hdf5
 from hiaim_sc.ingest.feature_matrix import GENE_EXPRESSION, FeatureMatrix
-from hiaim_sc.study.hdf5_header import refuse_old_tables
+from hiaim_sc.study.hdf5_header import open_hdf5, refuse_old_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,18 +1,13 @@
-"""Opening a delivered file, plain or gzipped, and saying what is wrong when it cannot be read."""
+"""Text of a delivered file, plain or gzipped, and what is wrong when it cannot be read."""
 
 from __future__ import annotations
 
-import io
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
-
-import h5py
+from typing import TYPE_CHECKING
 
 from hiaim_sc.errors import LibraryFaultError
-from hiaim_sc.study.file_kinds import GZIP_MAGIC, name_kind, read_all
+from hiaim_sc.study.file_kinds import name_kind, read_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -28,28 +23,3 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         reason = f"{path.name} is no text table ({error})"
         raise LibraryFaultError(reason) from error
-
-
-@contextmanager
-def open_hdf5(path: Path) -> Iterator[h5py.File]:
-    """An HDF5 file open for reading; whatever fails inside becomes a fault of the library."""
-    try:
-        with h5py.File(_hdf5_source(path), "r") as file:
-            yield file
-    except LibraryFaultError:
-        raise
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
-        reason = (
-            f"{path.name} cannot be read as HDF5 ({path.stat().st_size:,} bytes): cut short or not"
-            f" the file it is named for; copy it again ({error})"
-        )
-        raise LibraryFaultError(reason) from error
-
-
-def _hdf5_source(path: Path) -> Path | BinaryIO:
-    if not path.is_file():
-        reason = f"{path.name} is not there ({path})"
-        raise LibraryFaultError(reason)
-    with path.open("rb") as file:
-        is_gzipped = file.read(2) == GZIP_MAGIC
-    return io.BytesIO(read_all(path)) if is_gzipped else path

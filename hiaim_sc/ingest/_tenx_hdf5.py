@@ -9,9 +9,9 @@ import numpy as np
 from scipy import sparse
 
 from hiaim_sc.errors import LibraryFaultError
-from hiaim_sc.ingest._files import open_hdf5
 from hiaim_sc.ingest._packed import read_int32
 from hiaim_sc.ingest.feature_matrix import GENE_EXPRESSION, FeatureMatrix, choose_genome
+from hiaim_sc.study.hdf5_header import open_hdf5
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hiaim_sc.errors import Fault, LibraryFaultError
+from hiaim_sc.errors import Fault, LibraryFaultError, can_recover
 from hiaim_sc.study.contig_header import check_contig_start
 from hiaim_sc.study.hdf5_header import read_h5ad_header, read_tenx_header
 from hiaim_sc.study.matrix_header import GENE_EXPRESSION, MatrixHeader
@@ -94,12 +94,12 @@ def inspect_library(
             check_header(headers[path], path.name, feature_type, options.ingest.genome)
             _refuse_unfiltered(headers[path], path.name, column)
         except LibraryFaultError as error:
-            faults[column] = error.reason
+            faults[column] = _reason(error)
     if files.vdj is not None:
         try:
             check_contig_start(files.vdj)
         except LibraryFaultError as error:
-            faults["vdj"] = error.reason
+            faults["vdj"] = _reason(error)
     if files.gex is None or "gex" in faults:
         return None, faults
     return _annotation(headers[files.gex], options.ingest.genome), faults
@@ -177,6 +177,13 @@ def find_odd_annotations(annotations: Mapping[str, Annotation]) -> list[tuple[st
                 )
                 odd.append((library_id, "gex", reason))
     return odd
+
+
+def _reason(error: LibraryFaultError) -> str:
+    """What is wrong with the file; a storage that is away for a moment says nothing of it."""
+    if can_recover(error):
+        raise error
+    return error.reason
 
 
 def _annotation(header: MatrixHeader, genome: str | None) -> Annotation:

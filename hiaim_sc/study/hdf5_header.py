@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from hiaim_sc.errors import LibraryFaultError
+from hiaim_sc.errors import LibraryFaultError, find_system_error
 from hiaim_sc.study.file_kinds import GZIP_MAGIC, HDF5_MAGIC, name_kind, read_start
 from hiaim_sc.study.matrix_header import GENE_EXPRESSION, N_EXAMPLES, MatrixHeader
 
@@ -28,45 +28,50 @@ _ID_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl", "feature_id")
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
-    """An HDF5 file open for reading; whatever fails inside is a fault of the file."""
+    """An HDF5 file open for reading; whatever fails inside is a fault of the file.
+
+    HDF5 reads through Python's own file. What it reads by itself fails without the number of the
+    error, and a storage that is away for a moment cannot be told from a damaged file.
+    """
     import h5py
 
-    start = _first_bytes(path)
-    source: Path | io.BytesIO = path
-    if start.startswith(GZIP_MAGIC):
-        source = io.BytesIO(_unpack(path))
-    elif not start.startswith(HDF5_MAGIC):
-        kind = name_kind(start) or "a text file"
-        reason = f"{path.name} is {kind}, not HDF5: it is not the matrix it is named for"
-        raise LibraryFaultError(reason)
+    size = 0
     try:
-        with h5py.File(source, "r") as opened:
-            yield opened
+        with path.open("rb") as file:
+            size = file.seek(0, io.SEEK_END)
+            with h5py.File(_content(path, file), "r") as opened:
+                yield opened
     except LibraryFaultError:
         raise
     except (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
-        reason = (
-            f"{path.name} cannot be read as HDF5 ({path.stat().st_size:,} bytes): cut short or"
-            f" damaged; copy it again ({error})"
-        )
-        raise LibraryFaultError(reason) from error
+        raise LibraryFaultError(_what_failed(path, size, error)) from error
 
 
-def _first_bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(1000)
-    except OSError as error:
-        reason = f"{path.name} cannot be read ({error})"
-        raise LibraryFaultError(reason) from error
-
-
-def _unpack(path: Path) -> bytes:
-    """An HDF5 file has no header that could be read from its gzipped form alone."""
-    if not read_start(path, 8).startswith(HDF5_MAGIC):
-        reason = f"{path.name} is gzipped but holds no HDF5 file"
+def _content(path: Path, file: BinaryIO) -> BinaryIO:
+    """The file itself, or in memory what is in it where it is gzipped."""
+    file.seek(0)
+    start = file.read(1000)
+    if start.startswith(GZIP_MAGIC):
+        if not read_start(path, 8).startswith(HDF5_MAGIC):
+            reason = f"{path.name} is gzipped but holds no HDF5 file"
+            raise LibraryFaultError(reason)
+        return io.BytesIO(read_start(path, -1))
+    if not start.startswith(HDF5_MAGIC):
+        kind = name_kind(start) or "a text file"
+        reason = f"{path.name} is {kind}, not HDF5: it is not the matrix it is named for"
         raise LibraryFaultError(reason)
-    return read_start(path, -1)
+    return file
+
+
+def _what_failed(path: Path, size: int, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{path.name} is not there ({path})"
+    if find_system_error(error) is not None:
+        return f"{path.name} cannot be read ({error})"
+    return (
+        f"{path.name} cannot be read as HDF5 ({size:,} bytes): cut short or damaged; copy it again"
+        f" ({error})"
+    )
 
 
 def read_tenx_header(path: Path) -> MatrixHeader:

@@ -32,10 +32,16 @@ class LibraryFiles:
     dna_barcodes: Path | None
 
     @property
+    def named(self) -> dict[str, Path]:
+        """Those that there are, by their column of libraries.tsv."""
+        columns = ("gex", "gex_raw", "vdj", "dna_barcodes")
+        paths = {name: getattr(self, name) for name in columns}
+        return {name: path for name, path in paths.items() if path is not None}
+
+    @property
     def paths(self) -> tuple[Path, ...]:
         """All that there are, each once."""
-        named = (self.gex, self.gex_raw, self.vdj, self.dna_barcodes)
-        return tuple(dict.fromkeys(path for path in named if path is not None))
+        return tuple(dict.fromkeys(self.named.values()))
 
 
 @dataclass(frozen=True)

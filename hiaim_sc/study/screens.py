@@ -42,6 +42,12 @@ class ScreenFiles:
     tags_a: Path
     tags_b: Path
 
+    @property
+    def named(self) -> dict[str, Path]:
+        """All of them; the reads by their number."""
+        others = {name: getattr(self, name) for name in ("layout", *_TAG_FILES)}
+        return {**{f"reads_{i}": path for i, path in enumerate(self.reads, start=1)}, **others}
+
 
 def list_screens(study: Study) -> tuple[str, ...]:
     """Ids of the bulk screens, sorted."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from hiaim_sc.errors import Fault, LibraryFaultError, UserInputError
+from hiaim_sc.errors import Fault, LibraryFaultError, UserInputError, can_recover
 from hiaim_sc.study.file_kinds import name_kind, read_all
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ def _read_records(path: Path) -> tuple[list[_Record], list[Fault]]:
         kind = name_kind(content[:1000])
         text = content.decode("utf-8-sig") if not kind else ""
     except (LibraryFaultError, UnicodeDecodeError) as error:
+        if can_recover(error):
+            raise
         return [], [Fault(path.name, 0, "", "", f"a FASTA file ({error})")]
     records = list(_split_records(text))
     if kind or not records or not text.lstrip().startswith(">"):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 
 import h5py
 import pytest
 
+import hiaim_sc.ingest
 from flows._progress import NoProgress
 from flows._run import StudyRun, compute_here
 from flows._status import library_states
 from flows.process_library import process_libraries
+from hiaim_sc.errors import LibraryFaultError
 from hiaim_sc.storage import Store
 from hiaim_sc.study import read_study
 
@@ -135,3 +138,94 @@ def test_each_sample_of_a_pool_has_its_sex_genes_counted(simulate, tmp_path):
         is_female = table.index.map(patient).map(sex).str[0].str.upper() == "F"
         assert share[is_female].gt(0.8).all()
         assert share[~is_female].lt(0.2).all()
+
+
+def process(study, store, compute=compute_here):
+    run = StudyRun(study, store, NoProgress(), compute)
+    return run, process_libraries(run)
+
+
+def swap(first, second):
+    shutil.copy(second, first)
+
+
+def remove(first, _second):
+    first.unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [(swap, "changed while they were read"), (remove, "copy it back")]
+)
+def test_files_that_change_after_their_digests_were_taken_leave_nothing_behind(
+    simulated, tmp_path, change, reason
+):
+    shutil.copytree(simulated, tmp_path / "study")
+    study, store = read_study(tmp_path / "study"), Store(tmp_path / "store")
+    first, second = (study.library_files(name).gex for name in ("L001", "L002"))
+    whole = first.read_bytes()
+
+    def compute(calls):
+        if calls[0].recipe.stage == "ingest":
+            change(first, second)
+        yield from compute_here(calls)
+
+    run, processed = process(study, store, compute)
+    assert set(processed.quarantined) == {"L001"}
+    assert reason in processed.quarantined["L001"]
+    (record,) = [record for record in run.records if record.status == "held"]
+    assert (record.library_id, record.why) == ("L001", processed.quarantined["L001"])
+    first.write_bytes(whole)
+    _, again = process(study, store)
+    assert again.quarantined == {}
+    assert again.keys["ingest/L001"] == record.key
+
+
+def cut_short(path):
+    """A fault that is read while the same bytes are copied over the file."""
+    path.write_bytes(path.read_bytes())
+    msg = f"{path.name} is cut short"
+    raise LibraryFaultError(msg)
+
+
+def deny(path):
+    error = PermissionError(errno.EACCES, "Permission denied", str(path))
+    msg = f"{path.name} cannot be read"
+    raise LibraryFaultError(msg) from error
+
+
+@pytest.mark.parametrize(
+    ("fail", "reason"), [(cut_short, "changed while they were read"), (deny, "Permission denied")]
+)
+def test_what_is_no_fault_of_the_bytes_is_not_remembered_as_one(
+    simulated, tmp_path, monkeypatch, fail, reason
+):
+    shutil.copytree(simulated, tmp_path / "study")
+    study, store = read_study(tmp_path / "study"), Store(tmp_path / "store")
+    with monkeypatch.context() as patch:
+        read = hiaim_sc.ingest.read_library
+
+        def read_library(files, *options, **more):
+            if files.library_id == "L001":
+                fail(files.gex)
+            return read(files, *options, **more)
+
+        patch.setattr(hiaim_sc.ingest, "read_library", read_library)
+        _, processed = process(study, store)
+    assert set(processed.quarantined) == {"L001"}
+    assert reason in processed.quarantined["L001"]
+    assert process(study, store)[1].quarantined == {}
+
+
+def test_a_library_that_cannot_be_read_is_held_and_the_others_go_on(simulated, tmp_path):
+    shutil.copytree(simulated, tmp_path / "study")
+    study, store = read_study(tmp_path / "study"), Store(tmp_path / "store")
+    loop = study.library_files("L001").gex
+    loop.unlink()
+    loop.symlink_to(loop.name)
+    _, processed = process(study, store)
+    assert set(processed.quarantined) == {"L001"}
+    assert f"{loop} cannot be read" in processed.quarantined["L001"]
+    assert processed.libraries() == tuple(sorted(set(study.delivered_libraries()) - {"L001"}))
+    states = {state.library_id: state.state for state in library_states(study, store)}
+    assert states["L001"] == "quarantined"
+    assert states["L002"] == "processed"

@@ -36,7 +36,7 @@ class Computer:
         for call in calls:
             self.titles.append(call.title)
             Store(call.store).put(call.recipe, {"result": {"title": call.title}})
-            yield call, 0.5
+            yield call, 0.5, ""
 
 
 @pytest.fixture

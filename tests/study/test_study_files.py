@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -12,13 +14,11 @@ import pandas as pd
 import pytest
 
 from hiaim_sc.config import Options
-from hiaim_sc.errors import LibraryFaultError
-from hiaim_sc.study import LibraryFiles, inspect_library
+from hiaim_sc.errors import LibraryFaultError, can_recover
+from hiaim_sc.study import LibraryFiles, file_checks, inspect_library
 from hiaim_sc.study.contig_header import check_contig_start
 from hiaim_sc.study.file_checks import check_header, find_odd_annotations, read_header
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from hiaim_sc.study.hdf5_header import open_hdf5
 
 GENES = ("Gene Expression",) * 2
 
@@ -324,3 +324,36 @@ def test_all_files_are_checked_at_once(small_study):
     small_study.write_matrix(small_study / "lib/L6.h5", n_cells=0)
     found = [(fault.row, fault.column, fault.value) for fault in small_study.file_faults()]
     assert found == [(2, "vdj", "lib/L1.csv"), (4, "gex", "lib/L3.h5"), (6, "gex", "lib/L6.h5")]
+
+
+def fail_from_now_on(path):
+    """Whatever is read of an open file ends in EIO: nothing lies at the start of a memory."""
+    opened = [fd for fd in Path("/proc/self/fd").iterdir() if fd.resolve() == path]
+    memory = os.open("/proc/self/mem", os.O_RDONLY)
+    os.dup2(memory, int(opened[0].name))
+    os.close(memory)
+
+
+def read_while_storage_fails(path):
+    with open_hdf5(path) as file:
+        fail_from_now_on(path)
+        file["values"][:]
+
+
+def test_a_storage_that_fails_is_told_from_a_damaged_file(tmp_path):
+    path = tmp_path / "large.h5"
+    with h5py.File(path, "w") as file:
+        file["values"] = np.arange(100_000)
+    with pytest.raises(LibraryFaultError) as caught:
+        read_while_storage_fails(path)
+    assert can_recover(caught.value)
+
+
+def test_a_storage_that_fails_is_no_fault_of_the_library(library, monkeypatch):
+    def fail(*_):
+        reason = "gex.h5 cannot be read"
+        raise LibraryFaultError(reason) from OSError(errno.ESTALE, "stale")
+
+    monkeypatch.setattr(file_checks, "read_header", fail)
+    with pytest.raises(LibraryFaultError):
+        inspect_library(library, Options())

@@ -1,6 +1,6 @@
 """Libraries that arrive while we look: when one is ready, and what is known of it."""
 
-from hiaim_sc.study.arrivals.delivery import Look
+from hiaim_sc.study.arrivals.delivery import Look, look_at
 from hiaim_sc.study.arrivals.entries import Entry, Purge, Quarantine, Release, Standing
 from hiaim_sc.study.arrivals.letting_in import let_library_in
 from hiaim_sc.study.arrivals.purging import (
@@ -30,6 +30,7 @@ __all__ = [
     "is_personal",
     "leave_out",
     "let_library_in",
+    "look_at",
     "owned_by",
     "says_something",
 ]
