@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from flows._plan import Plan
 
 _HOME = Path(__file__).resolve().parent.parent
+# Of every run of ours, as in prefect.yaml: its events carry it.
+TAG = "hiaim-sc"
 _HEARTBEATS = "hiaim-sc: runs without a sign of life"
 # Three times the rate at which runs show it, and time for a run that ends slowly.
 _SILENCE = timedelta(seconds=240)
@@ -133,14 +135,16 @@ def _make_pool(client: SyncPrefectClient, name: str) -> None:
 
 
 def _watch_heartbeats(client: SyncPrefectClient) -> None:
-    """Have the server call a run crashed that has shown no sign of life for some minutes."""
-    if client.read_automations_by_name(_HEARTBEATS):
-        return
+    """Have the server call a run of ours crashed that has shown no sign of life for some minutes.
+
+    Runs of others may beat more slowly, or pause.
+    """
     ends = {f"prefect.flow-run.{end}" for end in ("Completed", "Failed", "Cancelled", "Crashed")}
     trigger = EventTrigger(
         after={"prefect.flow-run.heartbeat"},
         expect={"prefect.flow-run.heartbeat", *ends},
         match={"prefect.resource.id": "prefect.flow-run.*"},
+        match_related={"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"},
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
         threshold=1,
@@ -149,4 +153,9 @@ def _watch_heartbeats(client: SyncPrefectClient) -> None:
     action = ChangeFlowRunState(
         state=StateType.CRASHED, message="no sign of life; what it had computed is kept"
     )
-    client.create_automation(AutomationCore(name=_HEARTBEATS, trigger=trigger, actions=[action]))
+    wanted = AutomationCore(name=_HEARTBEATS, trigger=trigger, actions=[action])
+    known = client.read_automations_by_name(_HEARTBEATS)
+    for automation in known:
+        client.update_automation(automation.id, wanted)
+    if not known:
+        client.create_automation(wanted)

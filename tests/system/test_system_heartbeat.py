@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -62,16 +64,31 @@ def kill_all(process):
     process.wait(timeout=60)
 
 
-def shorten(api):
-    """Have the deployed automation wait for a shorter time; all else of it stays."""
+def change_trigger(api, **wanted):
+    """Change the deployed automation's trigger; all else of it stays."""
     (automation,) = [
         found
         for found in api.post("/automations/filter", json={}).json()
         if found["name"] == _HEARTBEATS
     ]
-    automation["trigger"]["within"] = SILENCE_SECONDS
+    automation["trigger"] |= wanted
     changed = {key: automation[key] for key in ("name", "trigger", "actions")}
     api.put(f"/automations/{automation['id']}", json=changed).raise_for_status()
+
+
+def begin_run_of_others(api):
+    """A run of another team's flow, that shows one sign of life and then none for long."""
+    flow = api.post("/flows/", json={"name": "theirs"}).json()["id"]
+    running = {"flow_id": flow, "state": {"type": "RUNNING", "name": "Running"}}
+    run = api.post("/flow_runs/", json=running).json()["id"]
+    heartbeat = {
+        "id": str(uuid.uuid4()),
+        "event": "prefect.flow-run.heartbeat",
+        "occurred": datetime.now(UTC).isoformat(),
+        "resource": {"prefect.resource.id": f"prefect.flow-run.{run}"},
+    }
+    api.post("/events", json=[heartbeat]).raise_for_status()
+    return run
 
 
 def test_a_run_without_a_sign_of_life_ends_as_crashed(simulate, hiaim, api, worker, tmp_path):
@@ -79,9 +96,12 @@ def test_a_run_without_a_sign_of_life_ends_as_crashed(simulate, hiaim, api, work
     shutil.copytree(simulate(n_patients=2, cells_per_library=60, seed=9) / "study", study)
     settings = study / "study.yaml"
     settings.write_text(settings.read_text().replace("study: simulated", "study: lonely"))
-    done = hiaim("deploy", study, "--pool", "lonely")
-    assert done.code == 0, done.err
-    shorten(api)
+    for trigger in ({"match_related": {}}, {"within": SILENCE_SECONDS}):
+        # as it was for the runs of everybody once; deploying again mends that
+        done = hiaim("deploy", study, "--pool", "lonely")
+        assert done.code == 0, done.err
+        change_trigger(api, **trigger)
+    theirs = begin_run_of_others(api)
     deployment = api.get("/deployments/name/study/lonely").json()
     run = api.post(f"/deployments/{deployment['id']}/create_flow_run", json={}).json()["id"]
 
@@ -103,3 +123,4 @@ def test_a_run_without_a_sign_of_life_ends_as_crashed(simulate, hiaim, api, work
     # no sooner: a run that ends slowly is not called dead
     assert time.monotonic() - killed > SILENCE_SECONDS - HEARTBEAT_SECONDS - 5
     assert not (study / "results").exists()
+    assert api.get(f"/flow_runs/{theirs}").json()["state"]["type"] == "RUNNING"
