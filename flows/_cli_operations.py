@@ -15,6 +15,7 @@ from flows._cli_screens import count_dna_barcodes
 from hiaim_sc.errors import Fault, UserInputError
 
 CronOption = Annotated[str, typer.Option(help="When it runs by itself, as five fields of cron.")]
+PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Of the Prefect UI.")]
 TimezoneOption = Annotated[str, typer.Option(help="Of the schedule, such as Europe/Copenhagen.")]
 
 
@@ -70,7 +71,7 @@ def serve(
     store: StoreOption = None,
     cron: CronOption = "0 5 * * *",
     timezone: TimezoneOption = "UTC",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the Prefect UI.")] = 4200,
+    port: PortOption = 4200,
 ) -> None:
     """Look after a study on this machine: runs on schedule and on arrival, and the Prefect UI.
 
@@ -119,15 +120,17 @@ def watch(study: StudyFolder, store: StoreOption = None) -> None:
 
 
 def require_server() -> None:
-    """Refuses to go on without a Prefect server."""
+    """Refuses to go on without a Prefect server that answers."""
+    from flows._reach import require_answer
     from flows._server import configured
 
     if not configured():
         allowed = "the address of a Prefect server, such as http://127.0.0.1:4200/api"
         raise UserInputError([Fault("PREFECT_API_URL", 0, "", "", allowed)])
+    require_answer()
 
 
-def ui(study: StudyFolder, store: StoreOption = None, port: int = 4200) -> None:
+def ui(study: StudyFolder, store: StoreOption = None, port: PortOption = 4200) -> None:
     """Open the Prefect UI on the runs of this study, on 127.0.0.1, until interrupted."""
     from flows._local import browse
     from flows._paths import default_store

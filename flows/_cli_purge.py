@@ -40,6 +40,7 @@ def purge(
     from flows._paths import default_results, default_store
     from flows._presence import only_one
     from flows._purge import find_traces, remove_traces
+    from flows._reach import require_answer
     from flows._releases import releases_in
     from flows._server import configured
     from hiaim_sc.storage import Store
@@ -51,8 +52,10 @@ def purge(
         if not yes:
             typer.confirm("Remove it for good?", abort=True)
         with ExitStack() as stack:
-            if not configured():  # else its server is ours to start
-                stack.enter_context(only_one(kept.root, "serve"))
+            if configured():
+                require_answer()
+            else:  # its server is ours to start
+                stack.enter_context(only_one(kept.root, "server"))
             stack.enter_context(kept.locked("run"))
             found = find_traces(study, kept, made, patient, force=force)
             remove_traces(kept, made, found, who=getuser())

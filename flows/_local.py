@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, cast
 import typer
 
 from flows._paths import default_store
+from flows._presence import close_dead_runs, only_one
+from flows._reach import require_answer
 from flows._server import (
+    ServerError,
     configured,
     free_port,
     local_server,
+    require_free_port,
     send_what_is_queued,
     server_command,
     server_environment,
@@ -38,17 +42,24 @@ def run_study(study: Path, request: RunRequest) -> StudyResult:
     with ExitStack() as stack:
         own_server = not configured()
         if own_server:
+            stack.enter_context(only_one(store, "server"))
             home = store / "prefect"
             stack.enter_context(local_server(home, free_port(), meanwhile=_get_ready))
+        else:
+            require_answer()
         # before the server stops, however the run ends
         stack.callback(send_what_is_queued)
         # Prefect reads its settings when it is imported
-        from flows._presence import close_dead_runs
+        from prefect import tags
+
+        from flows._deployment import TAG
         from flows.study import study_flow
 
         close_dead_runs(store)
         # a flow that ends in a state of its own making is typed as that state
-        result = cast("StudyResult", study_flow(str(study), request))
+        # a server that stays looks for the heartbeats of what has the tag
+        with tags(*() if own_server else (TAG,)):
+            result = cast("StudyResult", study_flow(str(study), request))
         recorded = drain(result.flow_run_id, result.n_recomputed)
     _tell(study, store, result, recorded, own_server=own_server)
     return result
@@ -101,8 +112,12 @@ def browse(store: Path, port: int) -> None:
     if not (home / "prefect.db").is_file():
         msg = f"no run was recorded in {home}; run the study first"
         raise HiaimError(msg)
+    require_free_port(port)
     environment = {**os.environ, **server_environment(home, port)}
     environment.pop("PREFECT_API_URL", None)
     typer.echo(f"Prefect UI: http://127.0.0.1:{port}/runs   (Ctrl-C stops it)")
     with suppress(KeyboardInterrupt):
-        subprocess.run(server_command(port), env=environment, check=False)
+        done = subprocess.run(server_command(port), env=environment, check=False)
+        if done.returncode != 0:
+            msg = f"the Prefect server has ended with exit code {done.returncode}"
+            raise ServerError(msg)

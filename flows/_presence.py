@@ -121,8 +121,13 @@ def close_orphans(store: Path, deployment: str) -> int:
 
 
 @contextmanager
-def only_one(store: Path, what: str) -> Iterator[None]:
+def only_one(store: Path, what: str, *, api: str = "") -> Iterator[None]:
     """Be the only one who does this for a store; the kernel frees the place of one who dies.
+
+    Parameters
+    ----------
+    api
+        A Prefect server that others may use meanwhile; they are told of it.
 
     Raises
     ------
@@ -131,10 +136,16 @@ def only_one(store: Path, what: str) -> Iterator[None]:
     """
     path = store / "locks" / what
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
+    with path.open("a+", encoding="utf-8") as handle:
+        handle.seek(0)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             allowed = "one at a time for a store; another is at work"
+            if there := handle.read():
+                allowed += f": set PREFECT_API_URL={there} to use its Prefect server"
             raise UserInputError([Fault(str(store), 0, "", what, allowed)]) from None
+        handle.truncate(0)
+        handle.write(api)
+        handle.flush()
         yield

@@ -39,7 +39,7 @@ def serve(plan: Plan, *, port: int) -> None:
     store = Store(plan.store or default_store(plan.study.resolve()))
     stop = threading.Event()
     with ExitStack() as stack:
-        stack.enter_context(only_one(store.root, "serve"))
+        stack.enter_context(only_one(store.root, "server", api=f"http://127.0.0.1:{port}/api"))
         stack.enter_context(_stopping_on_signals())
         require_free_port(port)
         stack.enter_context(local_server(store.root / "prefect", port, settings=_SETTINGS))

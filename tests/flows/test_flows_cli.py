@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from flows._presence import only_one
 from flows._profile import read_profile
+from flows._server import free_port
 from flows.cli import app
 from hiaim_sc.errors import UserInputError
 
@@ -101,6 +109,77 @@ def test_ui_without_a_run_says_what_to_do(study):
     done = call("ui", study)
     assert done.exit_code == 1
     assert "run the study first" in done.output
+
+
+def test_ui_on_a_port_that_is_taken_is_refused(tmp_path):
+    (tmp_path / "prefect").mkdir()
+    (tmp_path / "prefect" / "prefect.db").touch()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = call("ui", tmp_path, "--store", tmp_path, "--port", port)
+    assert done.exit_code == 2
+    assert f"--port: '{port}'" in done.output
+
+
+def test_a_run_starts_no_server_beside_the_one_that_looks_after_the_store(study, monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "ERROR")
+    with only_one(study / ".hiaim", "server", api="http://127.0.0.1:4200/api"):
+        done = call("run", study, "--blinded")
+    shutil.rmtree(study / ".hiaim")
+    assert done.exit_code == 2
+    assert "set PREFECT_API_URL=http://127.0.0.1:4200/api" in done.output
+    assert not (study / "results").exists()
+
+
+class Refuses(BaseHTTPRequestHandler):
+    """A server that knows nobody."""
+
+    def do_GET(self):
+        self.send_error(401)
+
+    def log_message(self, *_):
+        return
+
+
+@pytest.fixture
+def api():
+    """The address of a server that refuses everybody, while it is there."""
+    server = HTTPServer(("127.0.0.1", 0), Refuses)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://me:secret@127.0.0.1:{server.server_port}/api"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def call_with_server(api, *words):
+    return subprocess.run(
+        [Path(sys.executable).with_name("hiaim-sc"), *map(str, words)],
+        env={**os.environ, "PREFECT_API_URL": api},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.mark.parametrize("command", ["deploy", "watch", "run"])
+def test_a_server_that_is_not_there_is_named(study, command):
+    api = f"http://127.0.0.1:{free_port()}/api"
+    done = call_with_server(api, command, study)
+    assert done.returncode == 1
+    assert f"PREFECT_API_URL: {api} cannot be reached" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_server_that_lets_nobody_in_is_named_without_the_password(study, api):
+    done = call_with_server(api, "deploy", study)
+    assert done.returncode == 1
+    assert "/api refuses us (401): is PREFECT_API_AUTH_STRING" in done.stderr
+    assert "secret" not in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_missing_study_is_the_users_fault(tmp_path):

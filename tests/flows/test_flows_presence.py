@@ -48,9 +48,25 @@ def test_a_run_that_was_killed_before_it_had_said_where_it_is(tmp_path):
 
 def test_only_one_at_a_time(tmp_path):
     with only_one(tmp_path, "watch"):
-        with only_one(tmp_path, "serve"):
+        with only_one(tmp_path, "server"):
             pass
         with pytest.raises(UserInputError, match="another is at work"), only_one(tmp_path, "watch"):
             pass
     with only_one(tmp_path, "watch"):
+        pass
+
+
+def test_who_is_refused_is_told_of_the_server_that_is_there(tmp_path):
+    api = "http://127.0.0.1:4711/api"
+    with (
+        only_one(tmp_path, "server", api=api),
+        pytest.raises(UserInputError, match=f"PREFECT_API_URL={api}"),
+        only_one(tmp_path, "server"),
+    ):
+        pass
+    with (
+        only_one(tmp_path, "server"),  # that one is gone
+        pytest.raises(UserInputError, match=r"another is at work$"),
+        only_one(tmp_path, "server"),
+    ):
         pass
