@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flows._inputs import Inputs
+    from hiaim_sc.compare import Screen
     from hiaim_sc.storage import Payload
 
 type Payloads = dict[str, Payload]
@@ -25,28 +26,34 @@ def located(inputs: Inputs) -> Payloads:
 
 def endpoints(inputs: Inputs) -> Payloads:
     """One number per patient, tissue and visit; no arm is known here."""
-    from hiaim_sc.compare import Screen, measure_endpoints
+    from hiaim_sc.compare import measure_endpoints
 
-    stained, screen = inputs.each("specificity"), None
-    if stained and "antigens" in inputs.keys:
-        called = inputs.one("antigen_calls").read("calls")
-        screen = Screen(
-            called,
-            inputs.table("antigens"),
-            inputs.table("hla"),
-            frozenset(stained),
-            paired_only=inputs.options.dna_barcodes.require_pair,
-        )
     table = measure_endpoints(
         inputs.one("cells").read("cells"),
         inputs.table("located"),
         inputs.table("measurements"),
-        screen,
+        _read_screen(inputs),
         inputs.one("clone_phenotypes").read("clone_phenotypes"),
         design=inputs.config.design,
         options=inputs.options.compare,
     )
     return {"endpoints": table}
+
+
+def _read_screen(inputs: Inputs) -> Screen | None:
+    """What was stained with pMHC multimers, if anything."""
+    from hiaim_sc.compare import Screen
+
+    stained = inputs.each("specificity")
+    if not stained or "antigens" not in inputs.keys:
+        return None
+    return Screen(
+        inputs.one("antigen_calls").read("calls"),
+        inputs.table("antigens"),
+        inputs.table("hla"),
+        frozenset(stained),
+        paired_only=inputs.options.dna_barcodes.require_pair,
+    )
 
 
 def repertoires(inputs: Inputs) -> Payloads:
@@ -71,13 +78,14 @@ def agreement(inputs: Inputs) -> Payloads:
 
 
 def variants(inputs: Inputs) -> Payloads:
-    """The clonal endpoints under other settings than the planned ones; no arm is known here."""
+    """Clonal and antigen endpoints under other settings than planned; no arm is known here."""
     from hiaim_sc.compare import measure_variants
 
     table = measure_variants(
         inputs.one("cells").read("cells"),
         inputs.table("located"),
         inputs.one("endpoints").read("endpoints"),
+        _read_screen(inputs),
         design=inputs.config.design,
         options=inputs.options.compare,
     )

@@ -183,7 +183,9 @@ STAGES: dict[str, Stage] = {
         ),
     ),
     "variants": Stage(
-        comparison_steps.variants, ("hiaim_sc.compare",), ("options.compare", "design")
+        comparison_steps.variants,
+        ("hiaim_sc.compare",),
+        ("options.compare", "options.dna_barcodes.require_pair", "design"),
     ),
     "comparisons": Stage(
         comparison_steps.comparisons,

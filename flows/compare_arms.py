@@ -73,22 +73,22 @@ def _measure(
     """Endpoints as planned and under other settings, agreement, repertoires: stage and key."""
     study = run.study
     inputs = {"cells": cohort["cells"], "located": located}
-    stained = libraries.inputs("specificity")
-    more = {"clone_phenotypes": cohort["clone_phenotypes"]}
+    stained, screen = libraries.inputs("specificity"), {}
     if stained and cell_antigens(study) is not None:
-        more |= {
+        screen = {
             **stained,
             "antigens": run.value("antigens", cell_antigens(study)),
             "hla": run.value("hla", study.patient_hla()),
             "antigen_calls": cohort["antigen_calls"],
         }
+    more = {**screen, "clone_phenotypes": cohort["clone_phenotypes"]}
     if study.measurements is not None:
         more["measurements"] = run.value("measurements", study.measurements)
     endpoints = run.call("endpoints", {**inputs, **more})
     repertoires = run.call("repertoires", inputs)
     run.complete("endpoints", [endpoints, repertoires])
     made = {"endpoints": endpoints.recipe.key}
-    variants = run.call("variants", {**inputs, **made})
+    variants = run.call("variants", {**inputs, **screen, **made})
     agreement = run.call("agreement", made)
     run.complete("endpoints under other settings, agreement", [variants, agreement])
     more_made = {"variants": variants, "agreement": agreement, "repertoires": repertoires}

@@ -26,8 +26,9 @@ def check_plan(config: StudyConfig, measurements: pd.DataFrame | None) -> list[F
     """
     tissues = config.design.tissues
     faults = [
-        Fault(_CONFIG, 0, "options.compare.depth", tissue, f"a tissue: {', '.join(tissues)}")
-        for tissue in config.options.compare.depth
+        Fault(_CONFIG, 0, f"options.compare.{key}", tissue, f"a tissue: {', '.join(tissues)}")
+        for key in ("depth", "pmhc_depth")
+        for tissue in getattr(config.options.compare, key)
         if tissue not in tissues
     ]
     if config.options.compare.deseq2 and find_spec("pydeseq2") is None:

@@ -38,6 +38,7 @@ SAMPLES = {
 }
 OPTIONS = CompareOptions(
     depth={"blood": 60, "tumor": 60},
+    pmhc_depth={"blood": 60},
     min_blood_depth=60,
     min_t_cells=60,
     startrac_min_cells=10,
@@ -265,6 +266,30 @@ def test_a_sample_that_was_not_stained_has_no_antigen_endpoint(measure):
     assert first["reason_missing"] == "not_collected"
     few = measure(screen=make_screen([]), options=OPTIONS.model_copy(update={"min_t_cells": 61}))
     assert few.loc[("pmhc_mag", LATER), "reason_missing"] == "below_cell_min"
+
+
+def test_antigens_are_counted_among_as_many_cells_in_every_sample(measure):
+    calls = [(0, "a"), (1, "a"), (1, "d")]
+    half = measure(
+        screen=make_screen(calls), options=OPTIONS.model_copy(update={"pmhc_depth": {"blood": 30}})
+    ).loc[("pmhc_breadth", LATER)]
+    # one of 60 cells is among 30 in half of the draws, one of two cells in 1 - 30 * 29 / 60 / 59
+    assert half["value"] == pytest.approx((1 / 2 + 1 - 30 * 29 / (60 * 59)) / 3)
+    assert (half["depth"], half["reason_missing"]) == (30, "")
+    deeper = OPTIONS.model_copy(update={"pmhc_depth": {"blood": 61}, "min_t_cells": 60})
+    found = measure(screen=make_screen(calls), options=deeper)
+    assert found.loc[("pmhc_breadth", LATER), "reason_missing"] == "below_depth"
+    assert found.loc[("pmhc_mag", LATER), "reason_missing"] == ""
+
+
+def test_the_depth_of_antigens_is_that_of_the_stained_samples(measure):
+    """Clones keep the depth of all samples; the samples that were not stained have no say here."""
+    samples = SAMPLES | {"P1-baseline-blood-rest": [10, 5]}
+    options = CompareOptions(min_depth=5)
+    rows = measure(samples, screen=make_screen([(0, "a")]), options=options).reset_index()
+    depth = rows.dropna(subset="depth").set_index(["endpoint", "sample_id"])["depth"]
+    assert depth.loc[("nexp_m", LATER)] == 19
+    assert depth.loc[("pmhc_breadth", LATER)] == 60
 
 
 def test_mobilisation_is_the_ratio_to_rest_within_patient_and_visit(measure):

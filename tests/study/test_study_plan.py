@@ -172,12 +172,13 @@ def test_a_registered_primary_that_the_study_has_not_is_a_fault(folder, planned,
     assert allowed in fault.allowed
 
 
-def test_a_depth_of_an_unknown_tissue_is_a_fault(folder):
-    write_config(folder, options={"compare": {"depth": {"blood": 300, "lung": 100}}})
+@pytest.mark.parametrize("key", ["depth", "pmhc_depth"])
+def test_a_depth_of_an_unknown_tissue_is_a_fault(folder, key):
+    write_config(folder, options={"compare": {key: {"blood": 300, "lung": 100}}})
     with pytest.raises(UserInputError) as caught:
         read_study(folder)
     (fault,) = caught.value.faults
-    assert (fault.column, fault.value) == ("options.compare.depth", "lung")
+    assert (fault.column, fault.value) == (f"options.compare.{key}", "lung")
 
 
 def test_a_method_that_is_not_installed_is_a_fault(folder, monkeypatch):

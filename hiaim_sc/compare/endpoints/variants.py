@@ -1,4 +1,4 @@
-"""The clonal endpoints under other settings than the planned ones, without the arm."""
+"""Clonal and antigen endpoints under other settings than the planned ones, without the arm."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from hiaim_sc.compare.endpoints.catalogue import CLONAL, measure_clonal
+from hiaim_sc.compare.endpoints.pmhc import BREADTH, measure_pmhc
 from hiaim_sc.compare.endpoints.repertoires import gather_repertoires
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from hiaim_sc.compare.endpoints.pmhc import Screen
     from hiaim_sc.config import CompareOptions, Design
 
 _GROWTH = frozenset({"n_called_m", "called_frac_m"})
 _EXPANSION = frozenset({"nexp_m", "expfrac_m"})
 _ALL = frozenset(endpoint.name for endpoint in CLONAL)
-_AT_DEPTH = _ALL - {"simpson", "turnover", "overlap_bt"}
+_AT_DEPTH = (_ALL - {"simpson", "turnover", "overlap_bt"}) | {BREADTH}
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,16 @@ def measure_variants(
     cells: pd.DataFrame,
     located: pd.DataFrame,
     endpoints: pd.DataFrame,
+    screen: Screen | None = None,
     *,
     design: Design,
     options: CompareOptions,
 ) -> pd.DataFrame:
     """The clonal endpoints under each variant: rows with ``setting`` and ``level`` besides.
 
-    Varied are the depth (m/2, 2m), what counts as expanded (c of 2, 3, 5) and as grown (rho of
-    0.01 to 0.1, clones of 5 or 8 cells), what a clone is (the VDJ chain alone, paired cells alone),
-    and which T cells count (CD4, all, MAIT and iNKT too).
+    Varied are the depth (m/2, 2m; that of ``pmhc_breadth`` too), what counts as expanded (c of 2,
+    3, 5) and as grown (rho of 0.01 to 0.1, clones of 5 or 8 cells), what a clone is (the VDJ chain
+    alone, paired cells alone), and which T cells count (CD4, all, MAIT and iNKT too).
 
     Parameters
     ----------
@@ -69,38 +72,51 @@ def measure_variants(
         As `hiaim_sc.compare.samples.locate_samples` returns it.
     endpoints
         As planned; their depths are halved and doubled.
+    screen
+        What was stained with pMHC multimers, if anything.
     design
         Visits.
     options
         As planned.
     """
-    known = endpoints.dropna(subset="depth")
-    depth = known[known["endpoint"] == "nexp_m"].groupby("tissue")["depth"].first().astype(int)
-    population = next(iter(known["population"].dropna()), "")
+    depth, pmhc_depth = (_read_depths(endpoints, name) for name in ("nexp_m", BREADTH))
+    population = next(iter(endpoints.dropna(subset="depth")["population"].dropna()), "")
     rows: list[dict[str, Any]] = []
-    for variant in _list_variants(depth.to_dict(), population, options):
+    for variant in _list_variants(depth, pmhc_depth, population, options):
         chosen = cells if variant.select is None else variant.select(cells)
         repertoires = gather_repertoires(
             located, chosen, design, variant.options, variant.population or population
         )
-        rows += [
-            {**row, "setting": variant.setting, "level": variant.level}
-            for row in measure_clonal(repertoires, variant.endpoints)
-        ]
+        found = measure_clonal(repertoires, variant.endpoints)
+        if screen is not None and BREADTH in variant.endpoints:
+            stained = measure_pmhc(located, chosen, screen, population, variant.options)
+            found += [row for row in stained if row["endpoint"] == BREADTH]
+        rows += [{**row, "setting": variant.setting, "level": variant.level} for row in found]
     columns = [*endpoints.columns, "setting", "level"]
     return pd.DataFrame(rows).reindex(columns=columns)
 
 
+def _read_depths(endpoints: pd.DataFrame, endpoint: str) -> dict[str, int]:
+    known = endpoints[endpoints["endpoint"] == endpoint].dropna(subset="depth")
+    return {str(k): int(m) for k, m in known.groupby("tissue")["depth"].first().items()}
+
+
 def _list_variants(
-    depth: Mapping[str, int], population: str, options: CompareOptions
+    depth: Mapping[str, int],
+    pmhc_depth: Mapping[str, int],
+    population: str,
+    options: CompareOptions,
 ) -> Iterator[Variant]:
     if not depth:
         return
     # the depths stay as planned when something else is varied
     fixed = options.model_copy(update={"depth": dict(depth)})
     for level, factor in (("m/2", 0.5), ("2m", 2.0)):
-        depths = {tissue: max(2, int(m * factor)) for tissue, m in depth.items()}
-        yield Variant("depth", level, _AT_DEPTH, options.model_copy(update={"depth": depths}))
+        depths = {
+            name: {tissue: max(2, int(m * factor)) for tissue, m in planned.items()}
+            for name, planned in (("depth", depth), ("pmhc_depth", pmhc_depth))
+        }
+        yield Variant("depth", level, _AT_DEPTH, options.model_copy(update=depths))
     yield from _list_thresholds(fixed)
     yield Variant("clones", "VDJ chain alone", _ALL, fixed, select=_by_vdj)
     yield Variant("clones", "paired cells alone", _ALL, fixed, select=_paired)

@@ -29,11 +29,14 @@ class CompareOptions(Model):
         default_factory=dict,
         description="Tissue: depth m, fixed. By default the 10 % quantile of the samples' sizes.",
     )
+    pmhc_depth: dict[Name, Annotated[int, Field(ge=2)]] = Field(
+        default_factory=dict, description="... of pmhc_breadth: stained cells, not all of them."
+    )
     min_depth: int = Field(100, ge=2, description="The depth m is never below this.")
     min_blood_depth: int = Field(
         300, ge=2, description="... nor is that of blood for share_bt and ctm_frac."
     )
-    min_t_cells: int = Field(100, ge=2, description="T cells for simpson and the pMHC endpoints.")
+    min_t_cells: int = Field(100, ge=2, description="T cells for simpson and pmhc_mag.")
     startrac_min_cells: int = Field(50, ge=2, description="Cells of a type, blood and tumour.")
     expanded_min_cells: int | None = Field(
         None,
