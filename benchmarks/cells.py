@@ -20,7 +20,7 @@ import pandas as pd
 
 from benchmarks.cell_libraries import write_cohort, write_study
 from benchmarks.cells_bounds import measure_bounds
-from benchmarks.cells_fidelity import compare_sides
+from benchmarks.cells_fidelity import compare_sides, write_kept
 from benchmarks.process_tree import measure
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def run_sizes(
         cohort = write_cohort(size, data)
         sides = {"ours": _run_ours(cohort, work / "store", chosen.until)}
         if size <= chosen.largest_plain:
-            sides["plain"] = _run_plain(cohort, work)
+            sides["plain"] = _run_plain(cohort, work, write_kept(work / "store", work))
             sides["ours, one library more"] = _add_library(cohort, work / "more", chosen.until)
             lines += compare_sides(work / "store", work / "plain")
         bounds = measure_bounds(cohort.libraries["path"][0], size)
@@ -82,8 +82,8 @@ def _run_ours(cohort: CellCohort, store: Path, until: str) -> list[dict[str, Any
     return measure("benchmarks.cells_ours", arguments, log, environment=ONE_THREAD)
 
 
-def _run_plain(cohort: CellCohort, work: Path) -> list[dict[str, Any]]:
-    arguments = [str(cohort.folder), str(work / "plain")]
+def _run_plain(cohort: CellCohort, work: Path, kept: Path) -> list[dict[str, Any]]:
+    arguments = [str(cohort.folder), str(kept), str(work / "plain")]
     return measure("benchmarks.cells_plain", arguments, work / "plain.log", environment=ONE_THREAD)
 
 

@@ -55,6 +55,14 @@ def compare_sides(store: Path, plain: Path) -> list[str]:
     ]
 
 
+def write_kept(store: Path, folder: Path) -> Path:
+    """A table of the cells that ours keeps, ``library_id cell_barcode``."""
+    cells = pd.DataFrame(_of(store, "embedding").read("embedding").obs)
+    path = folder / "kept.parquet"
+    cells[["library_id", "cell_barcode"]].astype("str").to_parquet(path, index=False)
+    return path
+
+
 def _cluster_again(embedding: AnnData) -> np.ndarray:
     """Our clusters with other seeds."""
     coordinates = correct_batches(
