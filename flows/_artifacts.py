@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import csv
 import json
+import os
 import re
 from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import Artifact
 
+_RELEASE = "release"
 _TABLES = {
     "libraries-qc": ("libraries_qc", "Quality of each library"),
     "sample-flow": ("flow_of_samples", "What came in and what was left out, with reasons"),
@@ -46,6 +49,11 @@ def show_release(study: str, release: Path) -> None:
     """
     manifest = json.loads((release / "manifest.json").read_text(encoding="utf-8"))
     mark = "BLINDED: arm labels are random. " if manifest["blinded"] else ""
+    # the first to come and the last to go: by it a purge finds the others
+    create_markdown_artifact(
+        f"# Release {release.name}\n\n{mark}The report: `{release / 'report.html'}`",
+        key=artifact_key(study, _RELEASE),
+    )
     for name, (table, title) in _TABLES.items():
         rows = _rows(release / "tables" / f"{table}.tsv")
         note = mark if name == "comparisons" else ""
@@ -62,24 +70,23 @@ def show_release(study: str, release: Path) -> None:
         key=artifact_key(study, "reuse"),
         description="What was computed, what was reused, and why",
     )
-    create_markdown_artifact(
-        f"# Release {release.name}\n\n{mark}The report: `{release / 'report.html'}`",
-        key=artifact_key(study, "release"),
-    )
 
 
 def remove_artifacts(study: str, releases: Collection[str]) -> int:
-    """Have the configured Prefect server forget what it shows of these releases; how many."""
-    with get_client(sync_client=True) as client:
+    """Have the Prefect server that is configured now forget what it shows of releases; how many."""
+    key = artifact_key(study, _RELEASE)
+    # what Prefect read when it was imported may have named another server
+    here = {PREFECT_API_URL: os.environ["PREFECT_API_URL"]}
+    with temporary_settings(here), get_client(sync_client=True) as client:
         runs = {
             shown.flow_run_id
-            for shown in _read(client, {"key": {"any_": [artifact_key(study, "release")]}})
+            for shown in _read(client, {"key": {"any_": [key]}})
             if str(shown.data).partition("\n")[0].removeprefix("# Release ") in releases
         }
         found = [
             shown for run in runs for shown in _read(client, {"flow_run_id": {"any_": [str(run)]}})
         ]
-        for shown in found:
+        for shown in sorted(found, key=lambda shown: shown.key == key):
             client.delete_artifact(shown.id)
     return len(found)
 

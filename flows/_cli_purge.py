@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,8 @@ import typer
 from flows._cli_options import ResultsOption, StoreOption, StudyFolder, faults_reported
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from flows._purge import Traces
@@ -38,11 +41,8 @@ def purge(
     from getpass import getuser
 
     from flows._paths import default_results, default_store
-    from flows._presence import only_one
     from flows._purge import find_traces, remove_traces
-    from flows._reach import require_answer
     from flows._releases import releases_in
-    from flows._server import configured
     from hiaim_sc.storage import Store
 
     kept, made = Store(store or default_store(study)), results or default_results(study)
@@ -52,32 +52,53 @@ def purge(
         if not yes:
             typer.confirm("Remove it for good?", abort=True)
         with ExitStack() as stack:
-            if configured():
-                require_answer()
-            else:  # its server is ours to start
-                stack.enter_context(only_one(kept.root, "server"))
+            servers = _servers(kept, stack)
             stack.enter_context(kept.locked("run"))
             found = find_traces(study, kept, made, patient, force=force)
             remove_traces(kept, made, found, who=getuser())
             emptied = [path.name for path in releases_in(made, emptied=True)]
-            n_shown = _forget(study, kept, emptied)
+            n_shown = _forget(study, servers, emptied)
         typer.echo(_words(found, "removed"))
         typer.echo(f"{n_shown} artifacts of the Prefect UI removed")
         typer.echo(_left(found))
 
 
-def _forget(study: Path, store: Store, releases: list[str]) -> int:
-    """Have the Prefect server forget what it shows of these releases."""
+def _servers(store: Store, stack: ExitStack) -> list[AbstractContextManager[object]]:
+    """The Prefect servers that runs were recorded on: the configured one, and the store's own.
+
+    The store's own is ours to start for as long as the stack lasts, unless it is at work and the
+    configured one.
+    """
+    from flows._presence import only_one, server_at_work
+    from flows._reach import require_answer
     from flows._server import configured, free_port, local_server
+
+    found: list[AbstractContextManager[object]] = []
+    if configured():
+        require_answer()
+        found.append(nullcontext())
+        if server_at_work(store.root) == os.environ["PREFECT_API_URL"]:
+            return found
+    stack.enter_context(only_one(store.root, "server"))
+    if ((home := store.root / "prefect") / "prefect.db").is_file():
+        found.append(local_server(home, free_port()))
+    return found
+
+
+def _forget(
+    study: Path, servers: Sequence[AbstractContextManager[object]], releases: Sequence[str]
+) -> int:
+    """Have these Prefect servers forget what they show of these releases."""
     from hiaim_sc.study import read_study
 
-    home = store.root / "prefect"
-    if not releases or not (configured() or (home / "prefect.db").is_file()):
-        return 0
-    with nullcontext() if configured() else local_server(home, free_port()):
-        from flows._artifacts import remove_artifacts
+    n_shown = 0
+    for server in servers if releases else ():
+        with server:
+            from flows._artifacts import remove_artifacts
 
-        return remove_artifacts(read_study(study, may_be_gone="all").config.study, releases)
+            name = read_study(study, may_be_gone="all").config.study
+            n_shown += remove_artifacts(name, releases)
+    return n_shown
 
 
 def _words(found: Traces, verb: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flows._folder import open_study
 from flows._order import plan_stages
+from flows._releases import remove_halves
 from hiaim_sc.storage import collect_garbage
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def keep_what_is_needed(folder: Path, store: Store, results: Path, *, remove: bool) -> Collected:
     """Remove artefacts that neither a release nor the next run, blinded or not, is made of.
 
-    Waits for a run that is at work.
+    Also what runs that died have left of releases. Waits for a run that is at work.
 
     Parameters
     ----------
@@ -35,4 +36,6 @@ def keep_what_is_needed(folder: Path, store: Store, results: Path, *, remove: bo
         for path in sorted(results.glob("[0-9]*/manifest.json")):
             manifest = json.loads(path.read_text(encoding="utf-8"))
             needed |= {*manifest["artefacts"].values(), *(t["key"] for t in manifest["tasks"])}
+        if remove:
+            remove_halves(results)
         return collect_garbage(store, needed, remove=remove)

@@ -149,3 +149,12 @@ def only_one(store: Path, what: str, *, api: str = "") -> Iterator[None]:
         handle.write(api)
         handle.flush()
         yield
+
+
+def server_at_work(store: Path) -> str:
+    """The address of the store's own Prefect server, while others may use it; else empty."""
+    try:
+        with only_one(store, "server"):
+            return ""
+    except UserInputError:
+        return (store / "locks" / "server").read_text(encoding="utf-8")

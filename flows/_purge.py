@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows._folder import registry_of
-from flows._releases import empty_release, leftovers, point_latest, releases_in
+from flows._releases import empty_release, leftovers, point_latest, releases_in, remove_halves
 from hiaim_sc.errors import Fault, UserInputError
 from hiaim_sc.storage import Collected, discard, read_payload, stored_tables, trace
 from hiaim_sc.study import read_study
@@ -150,8 +150,7 @@ def remove_traces(store: Store, results: Path, found: Traces, *, who: str) -> No
         registry.purge(found.patient_id, who=who, libraries=found.owners, digests=digests)
     for release in found.releases:
         empty_release(release, when=registry.read().purged[found.patient_id].when)
-    for half in results.glob(".[0-9]*T[0-9]*Z-*"):
-        shutil.rmtree(half)
+    remove_halves(results)
     if found.releases:
         point_latest(results)
     discard(reversed(found.artefacts), remove=True)  # none outlives what it was made from

@@ -22,6 +22,15 @@ def releases_in(results: Path, *, emptied: bool = False) -> list[Path]:
     return [path for path in found if is_emptied(path) == emptied]
 
 
+def remove_halves(results: Path) -> None:
+    """Remove what runs that died while they wrote a release have left of it.
+
+    For one who holds the lock of runs: then nobody is writing one.
+    """
+    for half in results.glob(".[0-9]*T[0-9]*Z-*"):
+        shutil.rmtree(half)
+
+
 def is_emptied(release: Path) -> bool:
     """Whether a purge has left nothing of it but its record."""
     manifest = json.loads((release / "manifest.json").read_text(encoding="utf-8"))

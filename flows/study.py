@@ -25,7 +25,7 @@ from flows._paths import default_results, default_store
 from flows._presence import presence
 from flows._profile import read_profile
 from flows._progress import ConsoleProgress
-from flows._releases import point_latest
+from flows._releases import point_latest, remove_halves
 from flows._request import RunRequest
 from flows._run import StudyRun, TaskRecord
 from flows._runners import runners_of
@@ -91,6 +91,7 @@ def study_flow(
     identifier = UUID(str(flow_run.get_id()))
     store = Store(root, verify=request.verify)
     with faults_closed(), presence(root, identifier), store.locked("run"):
+        remove_halves(results)
         found = open_study(folder, store, automatic=request.only_if_new)
         opening = open_arms(found, request.arms_request, results=results)
         if request.only_if_new:

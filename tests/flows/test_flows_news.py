@@ -65,11 +65,13 @@ def test_a_release_of_another_kind_is_passed_over(place):
     assert found(place, Opening(frozen=frozen)) is None
 
 
-def test_a_run_that_died_before_it_pointed_latest_is_made_up_for(place, monkeypatch):
+def test_what_a_run_that_died_left_undone_and_half_done_is_put_right(place, monkeypatch):
     place.run(FIRST, BLINDED)
     place.run(SECOND, BLINDED)
     (place.results / "latest").unlink()
     (place.results / "latest").symlink_to(FIRST)
+    half = place.results / f".{SECOND}.4711"
+    half.mkdir()
     mark(place, "study.yaml", "options: {}", "options: {arrivals: {still_seconds: 0}}")
     monkeypatch.setattr("flows.study.flow_run", SimpleNamespace(get_id=uuid4))
     monkeypatch.setattr("flows.study.end_with_server", lambda: None)
@@ -77,3 +79,4 @@ def test_a_run_that_died_before_it_pointed_latest_is_made_up_for(place, monkeypa
     state = study_flow.fn(str(place.study), RunRequest(only_if_new=True))
     assert state.message == f"nothing new: release {SECOND} stays"
     assert (place.results / "latest").resolve().name == SECOND
+    assert not half.exists()

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from flows._presence import find_dead_runs, only_one, presence
+from flows._presence import find_dead_runs, only_one, presence, server_at_work
 from hiaim_sc.errors import UserInputError
 
 HOLD = """
@@ -70,3 +70,10 @@ def test_who_is_refused_is_told_of_the_server_that_is_there(tmp_path):
         only_one(tmp_path, "server"),
     ):
         pass
+
+
+def test_the_server_at_work_for_a_store_is_known_while_it_is(tmp_path):
+    assert server_at_work(tmp_path) == ""
+    with only_one(tmp_path, "server", api="http://127.0.0.1:4711/api"):
+        assert server_at_work(tmp_path) == "http://127.0.0.1:4711/api"
+    assert server_at_work(tmp_path) == ""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from contextlib import contextmanager, nullcontext
 
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from titled_study import Place
 
 from flows._folder import open_study, registry_of
 from flows._order import run_stages
+from flows._presence import only_one
 from flows._progress import NoProgress
 from flows._run import StudyRun
 from flows._status import library_states
@@ -186,3 +189,47 @@ def test_gc_after_a_purge_keeps_what_the_next_run_needs(place):
     run = StudyRun(open_study(place.study, place.store), place.store, NoProgress())
     run_stages(run, blinded=False)
     assert {record.status for record in run.records} == {"reused"}
+
+
+def test_what_a_run_left_that_died_while_it_wrote_a_release_is_removed(place):
+    def half():
+        folder = place.results / ".20260103T000000Z-cccccccc.4711"
+        (folder / "tables").mkdir(parents=True)
+        return folder
+
+    left = half()
+    assert place.call("gc", "--dry-run").exit_code == 0
+    assert left.exists()
+    assert place.call("gc").exit_code == 0
+    assert not left.exists()
+    left = half()
+    assert place.purge(PATIENT, "--yes").exit_code == 0
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("own_at_work", [False, True])
+def test_the_configured_server_and_the_stores_own_forget_once(place, monkeypatch, own_at_work):
+    @contextmanager
+    def own_server(home, _port):
+        assert home == place.store.root / "prefect"
+        monkeypatch.setenv("PREFECT_API_URL", "http://own/api")
+        yield
+
+    asked = []
+
+    def remove(study, releases):
+        asked.append((os.environ["PREFECT_API_URL"], study, releases))
+        return 3
+
+    monkeypatch.setattr("flows._reach.require_answer", lambda: None)
+    monkeypatch.setattr("flows._server.local_server", own_server)
+    monkeypatch.setattr("flows._artifacts.remove_artifacts", remove)
+    monkeypatch.setenv("PREFECT_API_URL", "http://configured/api")
+    (place.store.root / "prefect").mkdir()
+    (place.store.root / "prefect" / "prefect.db").touch()
+    serve = only_one(place.store.root, "server", api="http://configured/api")
+    with serve if own_at_work else nullcontext():
+        done = place.purge(PATIENT, "--yes")
+    urls = ["http://configured/api", "http://own/api"][: 1 if own_at_work else 2]
+    assert asked == [(url, "simulated", ["20260102T000000Z-bbbbbbbb"]) for url in urls]
+    assert f"{3 * len(urls)} artifacts of the Prefect UI removed" in done.output

@@ -42,7 +42,7 @@ class Said(NoProgress):
 def compute(calls):
     for call in calls:
         Store(call.store).put(call.recipe, {"cost": COST})
-        yield call, 0.1
+        yield call, 0.1, ""
 
 
 def annotate(folder, **similarity):

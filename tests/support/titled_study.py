@@ -37,7 +37,7 @@ class Place:
     def compute(self, calls):
         for one in calls:
             self.store.put(one.recipe, {"report": {"title": one.title, "n_genes": 0}})
-            yield one, 0.1
+            yield one, 0.1, ""
 
     def run(self, name, opening=OPENED):
         """Complete every stage and write what a release is known by."""
