@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from flows._input_files import digest_inputs
 from flows._stage_calls import code_of
 from flows._stages import STAGES
 from hiaim_sc import __version__
-from hiaim_sc.study import hash_plan, list_screens, plan_of, screen_files
+from hiaim_sc.study import hash_plan, plan_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,9 +55,9 @@ def build_manifest(
         "study": run.study.config.study,
         "started": started.isoformat(timespec="seconds"),
         "blinded": blinded,
-        "inputs": _inputs(run, blinded=blinded),
+        "inputs": digest_inputs(run.study, run.store.digests.of, with_arms=not blinded),
         "config": config,
-        "plan_hash": hash_plan(plan_of(run.study.config)),
+        "plan_hash": hash_plan(plan_of(run.study)),
         "frozen_plan": opening.plan_record,
         "code": {
             "hiaim_sc": __version__,
@@ -73,27 +73,3 @@ def build_manifest(
         "artefacts": {**keys, **libraries.keys},
         "tasks": [asdict(record) for record in run.records],
     }
-
-
-def _inputs(run: StudyRun, *, blinded: bool) -> dict[str, str]:
-    """Digest of every input file, by its path in the study folder where it lies there.
-
-    A blinded run leaves the allocation closed, and out: a digest of few labels can be guessed.
-    """
-    folder = run.study.folder
-    sealed = run.study.allocation_file() if blinded else None
-    files = sorted(path for path in folder.glob("*") if path.suffix in {".tsv", ".yaml"})
-    files = [path for path in files if path != sealed]
-    files += run.study.database_files()
-    for name in run.study.delivered_libraries():
-        entry = run.study.library_files(name)
-        files += [path for path in (entry.gex, entry.vdj, entry.dna_barcodes) if path]
-    for name in list_screens(run.study):
-        screen = screen_files(run.study, name)
-        files += [*screen.reads, screen.sample_tags, screen.tags_a, screen.tags_b]
-    shown = {}
-    for path in dict.fromkeys(files):
-        name = str(path.relative_to(folder) if path.is_relative_to(folder) else path)
-        with suppress(OSError):  # not there, or kept out since it cannot be read
-            shown[name] = run.store.digests.of(path)
-    return shown

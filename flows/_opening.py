@@ -5,15 +5,25 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from flows._input_files import digest_inputs
 from hiaim_sc.errors import Fault, UserInputError
-from hiaim_sc.study import PlanChange, changes_since, find_allocation_faults, require_frozen_plan
+from hiaim_sc.study import (
+    PlanChange,
+    changed_files,
+    changes_since,
+    find_allocation_faults,
+    require_frozen_plan,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from hiaim_sc.study import FrozenPlan, Study
+
+_ADVICE: Final = "put it back, or state the reason with --deviation"
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ class Opening:
     frozen
         The plan under which the arms are unblinded; None in an exploratory or a blinded run.
     changes
-        What differs from that plan.
+        What differs from that plan, and what has changed since the arms were first compared.
     deviation
         The reason given for the changes.
     """
@@ -65,7 +75,7 @@ class Opening:
 
     @property
     def prespecified(self) -> bool:
-        """Whether the plan is as it was frozen, and was frozen before the arms were compared."""
+        """Whether plan and inputs are as they were before the arms were compared."""
         return self.frozen is not None and not self.changes
 
     @property
@@ -76,14 +86,18 @@ class Opening:
         return {"plan_hash": self.frozen.plan_hash, "frozen_at": self.frozen.frozen_at}
 
 
-def open_arms(study: Study, request: ArmsRequest, *, results: Path) -> Opening:
+def open_arms(
+    study: Study, request: ArmsRequest, *, results: Path, digest: Callable[[Path], str]
+) -> Opening:
     """What the user asked for, refused where it cannot be.
 
     Parameters
     ----------
     results
-        The study's releases: one that compared the arms before the plan was frozen is a change of
-        that plan, too.
+        The study's releases. One that compared the arms before the plan was frozen is a change of
+        that plan, too; and so is whatever input has changed since the first of them.
+    digest
+        Of a file.
 
     Raises
     ------
@@ -104,19 +118,64 @@ def open_arms(study: Study, request: ArmsRequest, *, results: Path) -> Opening:
         return Opening(blinded=request.blinded)
     deviation = (request.deviation or "").strip()
     frozen = require_frozen_plan(study, deviation=deviation)
+    looks = _looks(results)
+    moved = _moved_since(looks[0].manifest, study, digest) if looks else []
+    if moved and not deviation:
+        since = f"in release {looks[0].name}, the first that compared the arms"
+        raise UserInputError([change.to_fault(since, _ADVICE) for change in moved])
+    planned = changes_since(frozen, study)
+    known = {change.item for change in planned}
     return Opening(
         frozen=frozen,
-        changes=(*changes_since(frozen, study.config), *_seen_before(frozen, results)),
+        changes=(
+            *planned,
+            *(change for change in moved if change.item not in known),
+            *_seen_before(frozen, looks),
+        ),
         deviation=deviation,
     )
 
 
-def _seen_before(frozen: FrozenPlan, results: Path) -> list[PlanChange]:
+class _Look(NamedTuple):
+    """A release that compared the arms."""
+
+    name: str
+    manifest: dict[str, Any]
+
+
+def _looks(results: Path) -> list[_Look]:
+    """The releases that compared the arms, oldest first."""
+    paths = sorted(results.glob("[0-9]*/manifest.json"))
+    found = [_Look(p.parent.name, json.loads(p.read_text(encoding="utf-8"))) for p in paths]
+    return [look for look in found if not look.manifest["blinded"]]
+
+
+def _moved_since(
+    manifest: dict[str, Any], study: Study, digest: Callable[[Path], str]
+) -> list[PlanChange]:
+    """The inputs that are not as they were when the arms were first compared.
+
+    What arrives before that is no change; afterwards everything is, since whoever chose it may have
+    seen the arms. ``study.yaml`` is held against the frozen plan, key by key.
+    """
+    if "inputs" not in manifest:  # a purge took them
+        return [PlanChange("inputs", "all", "without those of a purged patient", is_file=True)]
+    before, after = dict(manifest["inputs"]), digest_inputs(study, digest, with_arms=True)
+    for files in (before, after):
+        files.pop("study.yaml", None)
+    let_in = {name: found.words for name, found in study.let_in.items()}
+    return changed_files(before, after) + [
+        PlanChange(f"library {name}", "not let in", let_in[name], is_file=True)
+        for name in sorted(let_in)
+        if manifest.get("let_in", {}).get(name) != let_in[name]
+    ]
+
+
+def _seen_before(frozen: FrozenPlan, looks: list[_Look]) -> list[PlanChange]:
     """A change per release that compared the arms before the plan was frozen."""
     frozen_at = datetime.fromisoformat(frozen.frozen_at)
-    seen = []
-    for path in sorted(results.glob("[0-9]*/manifest.json")):
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        if datetime.fromisoformat(manifest["started"]) < frozen_at and not manifest["blinded"]:
-            seen.append(PlanChange("arms", "sealed", f"compared in release {path.parent.name}"))
-    return seen
+    return [
+        PlanChange("arms", "sealed", f"compared in release {look.name}")
+        for look in looks
+        if datetime.fromisoformat(look.manifest["started"]) < frozen_at
+    ]

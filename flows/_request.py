@@ -24,8 +24,8 @@ class RunRequest(Model):
     deviation: str = Field(
         "",
         max_length=500,
-        description="With unblind: why the plan is not as it was frozen. The release lists what and"
-        " why.",
+        description="With unblind: why the plan is not as it was frozen, or inputs are not as they"
+        " were when the arms were first compared. The release lists what and why.",
     )
     only_if_new: bool = Field(
         default=False,

@@ -106,7 +106,7 @@ def run(  # noqa: PLR0913  one parameter per option of the command
         bool, typer.Option("--unblind", help="Compare the arms under the frozen plan.")
     ] = False,
     deviation: Annotated[
-        str | None, typer.Option(help="With --unblind: why the plan is not as it was frozen.")
+        str | None, typer.Option(help="With --unblind: why the plan, or an input, has changed.")
     ] = None,
     verify: Annotated[
         bool,
@@ -132,10 +132,11 @@ def run(  # noqa: PLR0913  one parameter per option of the command
 
     with faults_reported(interrupted=_GO_ON):
         profile = require_profile(profile, server=configured())
-        found = open_study(study, Store(store or default_store(study)))
+        kept = Store(store or default_store(study))
+        found = open_study(study, kept)
         arms = ArmsRequest(blinded=blinded, unblind=unblind, deviation=deviation)
         # refused before a server is started
-        open_arms(found, arms, results=results or default_results(study))
+        open_arms(found, arms, results=results or default_results(study), digest=kept.digests.of)
         request = request_run(
             arms=arms.word,
             deviation=deviation or "",
@@ -153,8 +154,9 @@ def freeze(study: StudyFolder) -> None:
     """Lock the analysis plan, before anybody sees the arms.
 
     Writes STUDY/sap.lock.json: design, options and analysis_plan of study.yaml, defaults included,
-    with their hash. From then on [bold]run --unblind[/] refuses when any of them has changed,
-    unless --deviation says why.
+    and the digests of the files that it names, of antigens.tsv and of cell_type_overrides.tsv, with
+    their hash. From then on [bold]run --unblind[/] refuses when any of them has changed, unless
+    --deviation says why; once the arms were compared, also when any other input has.
     """
     from datetime import UTC, datetime
 

@@ -93,7 +93,7 @@ def study_flow(
     with faults_closed(), presence(root, identifier), store.locked("run"):
         remove_halves(results)
         found = open_study(folder, store, automatic=request.only_if_new)
-        opening = open_arms(found, request.arms_request, results=results)
+        opening = open_arms(found, request.arms_request, results=results, digest=store.digests.of)
         if request.only_if_new:
             last = release_as_it_would_be(found, store, results, opening)
             if last is not None:

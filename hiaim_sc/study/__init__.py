@@ -9,6 +9,7 @@ from hiaim_sc.study.library_files import LibraryFiles
 from hiaim_sc.study.plan import (
     FrozenPlan,
     PlanChange,
+    changed_files,
     changes_since,
     freeze_plan,
     hash_plan,
@@ -16,6 +17,7 @@ from hiaim_sc.study.plan import (
     read_frozen_plan,
     require_frozen_plan,
 )
+from hiaim_sc.study.plan_files import named_files
 from hiaim_sc.study.pooling import place_cells, pool_tables
 from hiaim_sc.study.read_layouts import packaged_layouts, read_layout
 from hiaim_sc.study.reference_checks import check_reference, study_reference
@@ -44,6 +46,7 @@ __all__ = [
     "aliased_levels",
     "are_bulk",
     "cell_antigens",
+    "changed_files",
     "changes_since",
     "check_design",
     "check_files",
@@ -56,6 +59,7 @@ __all__ = [
     "held_screens",
     "inspect_library",
     "list_screens",
+    "named_files",
     "packaged_layouts",
     "place_cells",
     "plan_of",

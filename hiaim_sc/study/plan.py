@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from hiaim_sc.errors import Fault, UserInputError
+from hiaim_sc.study.plan_files import digest_plan_files
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from hiaim_sc.config import StudyConfig
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 PLAN_LOCK = "sap.lock.json"
 _CONFIG = "study.yaml"
 _ABSENT = "(not set)"
+_NO_FILE = "(no such file)"
 _ANEW = "undo the change; while nobody has compared the arms, remove sap.lock.json and freeze again"
 
 
@@ -51,23 +54,36 @@ class PlanChange:
     Attributes
     ----------
     item
-        Dotted key in ``study.yaml``.
+        Dotted key in ``study.yaml``, or a file.
     before, after
-        Its values as JSON, or "(not set)".
+        The key's values as JSON, or "(not set)"; the beginning of the file's SHA-256.
+    is_file
+        Whether it is a file.
     """
 
     item: str
     before: str
     after: str
+    is_file: bool = False
 
     def __str__(self) -> str:
         return f"{self.item}: {self.before} -> {self.after}"
 
+    def to_fault(self, since: str, advice: str) -> Fault:
+        """The change as a fault: what was there since when, and what can be done."""
+        table, column = (self.item, "") if self.is_file else (_CONFIG, self.item)
+        return Fault(table, 0, column, self.after, f"{self.before}, as {since}; {advice}")
 
-def plan_of(config: StudyConfig) -> dict[str, Any]:
-    """Everything in ``study.yaml`` that numbers depend on: design, options and analysis plan."""
-    values = config.model_dump(mode="json", exclude={"options": {"arrivals"}})
-    return {name: values[name] for name in ("design", "options", "analysis_plan")}
+
+def plan_of(study: Study) -> dict[str, Any]:
+    """Design, options and analysis plan of ``study.yaml``, and the digests of the plan's files.
+
+    Without any such file there is no ``files`` in it.
+    """
+    values = study.config.model_dump(mode="json", exclude={"options": {"arrivals"}})
+    plan = {name: values[name] for name in ("design", "options", "analysis_plan")}
+    files = digest_plan_files(study)
+    return {**plan, "files": files} if files else plan
 
 
 def hash_plan(plan: dict[str, Any]) -> str:
@@ -92,13 +108,13 @@ def freeze_plan(study: Study, *, now: datetime, version: str) -> FrozenPlan:
     """
     earlier = read_frozen_plan(study)
     if earlier is not None:
-        changes = changes_since(earlier, study.config)
-        if changes:
-            raise UserInputError([_changed(earlier, change, _ANEW) for change in changes])
+        since = f"frozen on {earlier.frozen_at[:10]}"
+        if changes := changes_since(earlier, study):
+            raise UserInputError([change.to_fault(since, _ANEW) for change in changes])
         return earlier
     if faults := find_undeclared(study.config):
         raise UserInputError(faults)
-    plan = plan_of(study.config)
+    plan = plan_of(study)
     frozen = FrozenPlan(hash_plan(plan), now.isoformat(timespec="seconds"), version, plan)
     path = study.folder / PLAN_LOCK
     work = path.with_name(f".{path.name}.{os.getpid()}")
@@ -129,14 +145,33 @@ def read_frozen_plan(study: Study) -> FrozenPlan | None:
     return frozen
 
 
-def changes_since(frozen: FrozenPlan, config: StudyConfig) -> list[PlanChange]:
-    """What differs from the frozen plan, by key; empty when nothing does."""
-    before, after = _flatten(frozen.plan), _flatten(plan_of(config))
-    return [
+def changes_since(frozen: FrozenPlan, study: Study) -> list[PlanChange]:
+    """What differs from the frozen plan, by key and by file; empty when nothing does.
+
+    A lock of a version that recorded no files knows none of them: each counts as changed.
+    """
+    old, new = dict(frozen.plan), plan_of(study)
+    files = changed_files(old.pop("files", {}), new.pop("files", {}))
+    before, after = _flatten(old), _flatten(new)
+    keys = [
         PlanChange(key, before.get(key, _ABSENT), after.get(key, _ABSENT))
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key)
     ]
+    return keys + files
+
+
+def changed_files(before: Mapping[str, str], after: Mapping[str, str]) -> list[PlanChange]:
+    """Files, by name, that have another digest, are new or are gone."""
+    return [
+        PlanChange(name, _shorten(before.get(name)), _shorten(after.get(name)), is_file=True)
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _shorten(digest: str | None) -> str:
+    return _NO_FILE if digest is None else f"sha256 {digest[:12]}"
 
 
 def require_frozen_plan(study: Study, *, deviation: str = "") -> FrozenPlan:
@@ -163,8 +198,9 @@ def require_frozen_plan(study: Study, *, deviation: str = "") -> FrozenPlan:
         allowed = "a frozen plan: run hiaim-sc freeze before anybody sees the arms"
         faults.append(Fault(PLAN_LOCK, 0, "", "not there", allowed))
     elif not deviation:
-        advice = "undo the change, or state the reason with --deviation"
-        faults += [_changed(frozen, change, advice) for change in changes_since(frozen, config)]
+        advice = f"{_ANEW}; or state the reason with --deviation"
+        since = f"frozen on {frozen.frozen_at[:10]}"
+        faults += [change.to_fault(since, advice) for change in changes_since(frozen, study)]
     if faults or frozen is None:
         raise UserInputError(faults)
     return frozen
@@ -179,11 +215,6 @@ def find_undeclared(config: StudyConfig) -> list[Fault]:
         " analysis_plan.unstratified: true"
     )
     return [Fault(_CONFIG, 0, "design.strata", "[]", allowed)]
-
-
-def _changed(frozen: FrozenPlan, change: PlanChange, advice: str) -> Fault:
-    allowed = f"{change.before}, as frozen on {frozen.frozen_at[:10]}; {advice}"
-    return Fault(_CONFIG, 0, change.item, change.after, allowed)
 
 
 def _flatten(values: Any, prefix: str = "") -> dict[str, str]:

@@ -87,8 +87,8 @@ def test_a_changed_plan_is_refused_item_by_item_unless_there_is_a_reason(folder,
     frozen = freeze(folder)
     write_config(folder, **changes)
     study = read_study(folder)
-    assert [str(change) for change in changes_since(frozen, study.config)] == [item]
-    with pytest.raises(UserInputError, match="as frozen on 2026-03-01; undo the change, or state"):
+    assert [str(change) for change in changes_since(frozen, study)] == [item]
+    with pytest.raises(UserInputError, match="as frozen on 2026-03-01; undo the change"):
         require_frozen_plan(study)
     with pytest.raises(UserInputError, match=r"remove sap\.lock\.json"):
         freeze(folder)
@@ -99,6 +99,67 @@ def test_what_no_number_depends_on_is_no_change(folder):
     frozen = freeze(folder)
     write_config(folder, study="renamed", options={}, analysis_plan={})
     assert require_frozen_plan(read_study(folder)) == frozen
+
+
+@pytest.fixture
+def with_files(folder):
+    """The study with a panel in a subfolder and with antigens."""
+    (folder / "ref").mkdir()
+    (folder / "ref" / "panel.tsv").write_text("gene\tlabel\nNKG7\tNK\n")
+    (folder / "antigens.tsv").write_text("dna_barcode\tpeptide\thla\nA1\tGILGFVFTL\tA*02:01\n")
+    write_config(folder, options={"annotate": {"panel": "ref/panel.tsv"}})
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("ref/panel.tsv", "gene\tlabel\n"),
+        ("antigens.tsv", "dna_barcode\tpeptide\thla\nA1\tNLVPMVATV\tA*02:01\n"),
+        (
+            "cell_type_overrides.tsv",
+            "library_id\tcell_barcode\tclustering\tcluster\tlabel\tcell_state\tauthor\treason\n",
+        ),
+    ],
+)
+def test_a_file_that_the_plan_depends_on_is_frozen_with_it(with_files, name, content):
+    frozen = freeze(with_files)
+    assert require_frozen_plan(read_study(with_files)) == frozen
+    (with_files / name).write_text(content)
+    study = read_study(with_files)
+    assert [change.item for change in changes_since(frozen, study)] == [name]
+    with pytest.raises(UserInputError, match="as frozen on 2026-03-01") as caught:
+        require_frozen_plan(study)
+    (fault,) = caught.value.faults
+    assert (fault.table, fault.column) == (name, "")
+    with pytest.raises(UserInputError, match=r"remove sap\.lock\.json"):
+        freeze(with_files)
+    assert require_frozen_plan(study, deviation="a gene was misspelt") == frozen
+
+
+def test_tables_that_grow_with_the_trial_are_no_plan(with_files):
+    frozen = freeze(with_files)
+    with (with_files / "participants.tsv").open("a") as file:
+        file.write("P3\tCPI\n")
+    assert require_frozen_plan(read_study(with_files)) == frozen
+
+
+def test_a_lock_that_recorded_no_files_knows_none_of_them(with_files):
+    freeze(with_files)
+    lock = json.loads((with_files / PLAN_LOCK).read_text())
+    del lock["plan"]["files"]
+    lock["plan_hash"] = hash_plan(lock["plan"])
+    (with_files / PLAN_LOCK).write_text(json.dumps(lock))
+    study = read_study(with_files)
+    changes = changes_since(read_frozen_plan(study), study)
+    assert [change.item for change in changes] == ["antigens.tsv", "ref/panel.tsv"]
+    assert {change.before for change in changes} == {"(no such file)"}
+    (with_files / "antigens.tsv").unlink()
+    write_config(with_files)
+    study = read_study(with_files)
+    assert [change.item for change in changes_since(read_frozen_plan(study), study)] == [
+        "options.annotate.panel"
+    ]
 
 
 def test_every_obstacle_to_unblinding_is_named_at_once(folder):

@@ -61,6 +61,14 @@ def test_a_frozen_plan_is_kept_or_its_deviation_is_on_record(study, hiaim):
     assert primary["p_adj"] == primary["p_perm"]
     assert read(release, "deviations").empty
 
+    measured = (study / "measurements.tsv").read_text()
+    (study / "measurements.tsv").write_text(measured.rsplit("\n", 2)[0] + "\n")
+    refused = hiaim("run", study, "--unblind")
+    assert refused.code == 2
+    assert "measurements.tsv" in refused.err
+    assert f"in release {release.name}, the first that compared the arms" in refused.err
+    (study / "measurements.tsv").write_text(measured)
+
     plan_differently(study, alpha=0.01)
     before = sorted((study / "results").iterdir())
     refused = hiaim("run", study, "--unblind")
