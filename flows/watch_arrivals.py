@@ -17,7 +17,7 @@ import httpx
 from flows._closed_faults import ClosedInputError
 from flows._folder import registry_of
 from flows._presence import close_dead_runs
-from hiaim_sc.errors import UserInputError
+from hiaim_sc.errors import UserInputError, can_recover
 from hiaim_sc.storage import sign_file
 from hiaim_sc.study import read_study
 from hiaim_sc.study.arrivals import Watcher, leave_out
@@ -75,6 +75,7 @@ class Arrivals:
         self._tables: object = None
         self._study: Study | None = None
         self._waits_for = ""
+        self._undecided: dict[str, str] = {}
         self._new_since = self._last_new = 0.0
         self._line = 0
 
@@ -89,6 +90,10 @@ class Arrivals:
                     close_dead_runs(self._store.root)
             except httpx.HTTPError as error:
                 self._tell(f"the Prefect server does not answer ({error}); trying again")
+            except OSError as error:
+                if not can_recover(error):
+                    raise
+                self._tell(f"the storage does not answer ({error}); trying again")
             options = self._study.config.options.arrivals if self._study else None
             stop.wait(options.look_seconds if options else _ALIVE_SECONDS)
 
@@ -99,6 +104,10 @@ class Arrivals:
             return
         if self._watcher.look(leave_out(study, self._registry.read().purged)):
             self._store.digests.save()
+        if self._watcher.undecided != self._undecided:
+            self._undecided = dict(self._watcher.undecided)
+            for name, reason in self._undecided.items():
+                self._tell(f"{name}: not decided yet: {reason}")
         new = self._registry.read().unannounced()
         if not new:
             self._line = 0

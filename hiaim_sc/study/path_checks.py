@@ -8,6 +8,7 @@ import pandas as pd
 
 from hiaim_sc.errors import Fault
 from hiaim_sc.study.cross_checks import row_faults
+from hiaim_sc.study.paths import is_there
 from hiaim_sc.study.read_layouts import locate_layout, packaged_layouts
 from hiaim_sc.study.tables import (
     BULK_SCREENS,
@@ -68,7 +69,7 @@ def _check_libraries(
         for line, text in delivered.loc[delivered[column] != "", column].items():
             path = roots.locate(text)
             is_known = delivered.loc[line, "library_id"] in may_be_gone
-            if path.exists() or not is_known:
+            if is_there(path) or not is_known:
                 faults += _check_path(LIBRARIES, int(line), column, text, path, roots)
             claims.append((int(line), column, text, path))
     return faults + _check_claims(claims)
@@ -80,7 +81,7 @@ def _check_path(
     if not roots.hold(path):
         allowed = "a path inside the study folder or a folder that data_roots names"
         return [Fault(table, line, column, text, allowed)]
-    if not path.exists():
+    if not is_there(path):
         return [Fault(table, line, column, text, f"an existing file; {path} is not there")]
     if path.is_dir() and not column.startswith(("gex", "dna")):
         return [Fault(table, line, column, text, "a file, not a folder")]

@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def is_there(path: Path) -> bool:
+    """Whether a path leads to anything; not round in circles, to a lost mount, a closed folder."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class PathRoots:
     """The folders that paths of the tables may lead into.
@@ -34,7 +43,7 @@ class PathRoots:
         none of them it is taken as one of the study folder.
         """
         candidates = [(folder / text).resolve() for folder in self.folders]
-        return next((path for path in candidates if path.exists()), candidates[0])
+        return next((path for path in candidates if is_there(path)), candidates[0])
 
     def hold(self, path: Path) -> bool:
         """Whether a resolved path lies in one of the folders."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import threading
 import time
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from flows import watch_arrivals
 from flows._folder import open_study, registry_of, release_from_quarantine
 from flows._progress import NoProgress
 from flows._run import StudyRun, compute_here
@@ -19,6 +21,7 @@ from flows.process_library import process_libraries
 from flows.watch_arrivals import Arrivals
 from hiaim_sc.errors import UserInputError
 from hiaim_sc.storage import Store
+from hiaim_sc.study.arrivals import watcher
 
 # of the tests' clock; no file on the disk is that old
 STILL = 10_000
@@ -159,6 +162,36 @@ def test_a_server_that_is_away_is_told_when_it_is_back(place):
     assert not thread.is_alive()
     assert attempts[0] == attempts[1] or len(attempts) == 3
     assert any("does not answer" in words for words in place.told)
+
+
+def test_a_storage_that_is_away_ends_no_watch(place, monkeypatch):
+    stop, really = threading.Event(), watch_arrivals.sign_file
+    failures = [OSError(errno.ESTALE, "Stale file handle")]
+
+    def sign(path):
+        if failures:
+            raise failures.pop()
+        stop.set()
+        return really(path)
+
+    monkeypatch.setattr(watch_arrivals, "sign_file", sign)
+    monkeypatch.setattr(watch_arrivals, "_ALIVE_SECONDS", 0.01)
+    place.arrivals.watch(stop)
+    assert any("storage does not answer" in words for words in place.told)
+
+
+def test_a_library_whose_storage_fails_is_told_and_waited_for(place, monkeypatch):
+    def fail(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    place.deliver()
+    with monkeypatch.context() as patch:
+        patch.setattr(watcher, "digest_whole", fail)
+        place.look(0, STILL, 0, STILL)
+    assert len([words for words in place.told if "not decided yet" in words]) == len(place.names())
+    assert place.sent == []
+    place.look(0, STILL)
+    assert len(place.events("hiaim.library.arrived")) == len(place.names())
 
 
 def test_faulty_tables_are_told_once_and_waited_for(place):

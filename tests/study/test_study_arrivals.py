@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
+import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -199,6 +202,59 @@ def test_an_unusable_library_is_kept_out_until_it_is_delivered_again(drop, damag
     assert list(drop.states()["state"]) == ["expected", "expected"]  # new bytes, not yet judged
     assert drop.settle() == ("L1",)
     assert drop.states().loc["L1", "state"] == "delivered"
+
+
+def refuse(number):
+    """Stands in for `Path.open`: contigs cannot be read. (Tests run as one who may read all.)"""
+    really = Path.open
+
+    def open_file(path, *options, **more):
+        if path.name.startswith("vdj"):
+            raise OSError(number, os.strerror(number), str(path))
+        return really(path, *options, **more)
+
+    return open_file
+
+
+def test_a_library_that_may_not_be_read_is_kept_out_until_it_may(drop, monkeypatch):
+    deliver_first(drop)
+    drop.deliver("L2", 12)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse(errno.EACCES))
+        assert drop.settle() == ("L1", "L2")
+        assert drop.settle() == ()
+        assert drop.entry("L1").quarantine.files == {"gex": "", "vdj": ""}
+        assert not drop.entry("L1").quarantine.can_be_released
+        assert "vdj.csv.gz cannot be read (Permission denied)" in drop.states().loc["L1", "reason"]
+        assert drop.entry("L2").quarantine is None
+        with pytest.raises(UserInputError, match="Permission denied"):
+            release(drop, "L1")
+    assert drop.settle() == ("L1",)
+    assert drop.entry("L1").quarantine is None
+
+
+def test_a_storage_that_fails_decides_nothing(drop, monkeypatch):
+    deliver_first(drop)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse(errno.ESTALE))
+        assert drop.settle() == ()
+        assert not drop.path.exists()
+        assert "its storage failed" in drop.watcher.undecided["L1"]
+    assert drop.settle() == ("L1",)
+    assert drop.entry("L1").quarantine is None
+    assert drop.watcher.undecided == {}
+
+
+def test_a_path_that_leads_in_circles_is_no_file_yet(drop):
+    folder = deliver_first(drop)
+    whole = (folder / "gex.h5").read_bytes()
+    (folder / "gex.h5").unlink()
+    (folder / "gex.h5").symlink_to("gex.h5")
+    drop.deliver("L2", 12)
+    assert drop.settle() == ("L2",)
+    (folder / "gex.h5").unlink()
+    (folder / "gex.h5").write_bytes(whole)
+    assert drop.settle() == ("L1",)
 
 
 def release(drop, name, fault=None, reason="checked with the core"):

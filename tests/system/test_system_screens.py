@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from datetime import UTC, datetime
 
@@ -12,9 +13,10 @@ from flows._opening import Opening
 from flows._order import plan_stages, run_stages
 from flows._progress import NoProgress
 from flows._run import StudyRun, compute_here
+from flows.process_screens import process_screens
 from flows.publish_release import publish_release
 from hiaim_sc.storage import Store
-from hiaim_sc.study import check_screens, read_study
+from hiaim_sc.study import check_screens, list_screens, read_study, screen_files
 
 pytestmark = pytest.mark.slow
 
@@ -100,3 +102,42 @@ def test_validate_lists_every_fault_of_a_screen(with_screen, tmp_path):
         "tags_a.fasta line 3: 'A1': names that differ",
     ):
         assert expected in words
+
+
+def add_a_read(path):
+    with gzip.open(path, "ab") as reads:
+        reads.write(b"@late\nACGT\n+\nFFFF\n")
+
+
+def lead_in_circles(path):
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize(
+    ("change", "early", "reason"),
+    [
+        (add_a_read, False, "changed while they were read"),
+        (lead_in_circles, False, "cannot be read"),
+        (lead_in_circles, True, "cannot be read"),
+    ],
+)
+def test_a_screen_whose_files_cannot_be_read_as_they_were_is_held(
+    with_screen, tmp_path, change, early, reason
+):
+    study = read_study(_copy(with_screen, tmp_path, libraries=False))
+    (reads, *_) = screen_files(study, *list_screens(study)).reads
+
+    def compute(calls):
+        if not early and calls[0].recipe.stage == "screen_counts":
+            change(reads)
+        yield from compute_here(calls)
+
+    if early:
+        change(reads)
+    run = StudyRun(study, Store(tmp_path / "store"), NoProgress(), compute)
+    keys = process_screens(run)
+    assert set(keys) == {"bulk"}
+    (row,) = run.store.get(keys["bulk"]).read("bulk_screens_qc").itertuples()
+    assert row.verdict == "quarantined"
+    assert reason in row.reason

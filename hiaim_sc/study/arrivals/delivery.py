@@ -57,11 +57,11 @@ def deliveries(study: Study) -> list[Delivery]:
 
 
 def look_at(paths: Mapping[str, Path]) -> Look | None:
-    """What moves when any of the files does; None while one of them is not there."""
+    """What moves when any of the files does; None while one of them cannot be looked at."""
     try:
         found = [file for path in paths.values() for file in files_of(path)]
         return tuple((str(file), sign_file(file)) for file in found)
-    except FileNotFoundError:
+    except OSError:
         return None
 
 
@@ -89,8 +89,10 @@ def digest_whole(path: Path) -> str:
     Raises
     ------
     LibraryFaultError
-        When it cannot be read to its end; one that is gzipped also when its end is missing or its
-        checksum wrong. (HDF5 files say how long they are: `find_fault` sees it.)
+        When one that is gzipped is damaged, its end is missing or its checksum wrong. (HDF5 files
+        say how long they are: `find_fault` sees it.)
+    OSError
+        When the system does not give its bytes, which says nothing of them.
     """
     digest = hashlib.sha256()
     try:
@@ -101,7 +103,7 @@ def digest_whole(path: Path) -> str:
                 digest.update(chunk)
                 if unpacker is not None:
                     unpacker.feed(chunk)
-    except (OSError, zlib.error) as error:
+    except zlib.error as error:
         reason = f"{path.name} cannot be read; it may be damaged: copy it again ({error})"
         raise LibraryFaultError(reason) from error
     if unpacker is not None and not unpacker.is_at_end:

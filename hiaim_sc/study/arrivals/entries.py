@@ -18,7 +18,8 @@ class Quarantine:
     reason
         One sentence for the technician who can mend it.
     files
-        Column of libraries.tsv: digest of the file for which it is kept out.
+        Column of libraries.tsv: digest of the file for which it is kept out; empty where the files
+        cannot be read.
     can_be_released
         Whether a person may let it in as it is.
     """

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hiaim_sc.errors import Fault, LibraryFaultError, UserInputError
+from hiaim_sc.errors import Fault, LibraryFaultError, UserInputError, describe_unreadable
 from hiaim_sc.storage import digest_file
 from hiaim_sc.study.arrivals.delivery import deliveries, digest_whole, find_fault, look_at
 from hiaim_sc.study.arrivals.entries import Entry
 from hiaim_sc.study.arrivals.judging import find_twin
+from hiaim_sc.study.paths import is_there
 from hiaim_sc.study.tables import LIBRARIES
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _files(study: Study, registry: Registry, delivery: Delivery) -> dict[str, st
     """Digests of the library's files, or a refusal."""
     look = look_at(delivery.paths)
     if look is None:
-        gone = ", ".join(str(path) for path in delivery.paths.values() if not path.exists())
+        gone = ", ".join(str(path) for path in delivery.paths.values() if not is_there(path))
         raise _refusal(delivery.library_id, f"{gone} is not there")
     try:
         files = {
@@ -84,6 +85,8 @@ def _files(study: Study, registry: Registry, delivery: Delivery) -> dict[str, st
         found = find_fault(study, delivery)
     except LibraryFaultError as error:
         found = error.reason
+    except OSError as error:
+        found = describe_unreadable(error)
     others = registry.read().of(study.libraries["library_id"])
     found = found or find_twin(others, delivery.library_id, files)
     if found:

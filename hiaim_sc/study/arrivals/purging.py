@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from hiaim_sc.errors import describe_unreadable
+from hiaim_sc.study.paths import is_there
 from hiaim_sc.study.screens import list_screens, screen_files
 from hiaim_sc.study.tables import FILE_COLUMNS
 
@@ -92,16 +94,21 @@ def hold_copies(study: Study, purged: Iterable[Purge], digest_of: Callable[[Path
     if not known:
         return study
 
-    def find(paths: Iterable[Path]) -> list[Purge]:
-        return [known[d] for d in (digest_of(p) for p in paths if p.exists()) if d in known]
+    def find(paths: Iterable[Path]) -> str:
+        """Why they are held; what cannot be read may be such a file."""
+        try:
+            digests = [digest_of(path) for path in paths if is_there(path)]
+        except OSError as error:
+            return describe_unreadable(error)
+        return next((_why(known[digest]) for digest in digests if digest in known), "")
 
     held, screens = dict(study.held), dict(study.held_screens)
     for name in set(study.delivered_libraries()) - held.keys():
-        for purge in find(study.library_files(name).paths):
-            held[name] = _why(purge)
+        if reason := find(study.library_files(name).paths):
+            held[name] = reason
     for name in list_screens(study):
-        for purge in find(screen_files(study, name).reads):
-            screens[name] = _why(purge)
+        if reason := find(screen_files(study, name).reads):
+            screens[name] = reason
     return _without_screens(replace(study, held=held), screens)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hiaim_sc.errors import describe_unreadable
 from hiaim_sc.study.arrivals.delivery import deliveries, look_at
 from hiaim_sc.study.arrivals.judging import describe_change
 from hiaim_sc.study.library_files import LetIn
+from hiaim_sc.study.paths import is_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +74,7 @@ def _reason(delivery: Delivery, entry: Entry, digest_of: Callable[[Path], str]) 
 
     Other bytes than those that were kept out, of a library that was never taken in, are as new.
     """
-    gone = sorted(str(path) for path in delivery.paths.values() if not path.exists())
+    gone = sorted(str(path) for path in delivery.paths.values() if not is_there(path))
     if gone and (entry.files or delivery.state == "delivered"):
         when = f" when it was registered on {entry.since[:10]}" if entry.since else " before"
         return (
@@ -81,7 +83,10 @@ def _reason(delivery: Delivery, entry: Entry, digest_of: Callable[[Path], str]) 
         )
     if gone:
         return ""
-    files = {column: digest_of(path) for column, path in delivery.paths.items()}
+    try:
+        files = {column: digest_of(path) for column, path in delivery.paths.items()}
+    except OSError as error:
+        return describe_unreadable(error)
     if entry.quarantine is not None and entry.quarantine.files == files:
         return entry.quarantine.reason
     return describe_change(entry, files)

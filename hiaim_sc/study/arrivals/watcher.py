@@ -5,7 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from hiaim_sc.errors import LibraryFaultError
+from hiaim_sc.errors import (
+    LibraryFaultError,
+    can_recover,
+    describe_unreadable,
+    find_system_error,
+)
 from hiaim_sc.study.arrivals.delivery import (
     deliveries,
     digest_whole,
@@ -43,6 +48,12 @@ class Watcher:
         Seconds, never going back.
     look
         What moves when any of the files does; None while one is not there.
+
+    Attributes
+    ----------
+    undecided
+        library_id: what the storage answered when its files were last read; they are read again
+        after another still time.
     """
 
     def __init__(
@@ -59,6 +70,7 @@ class Watcher:
         self._look = look
         self._since: dict[str, tuple[Look, float]] = {}
         self._examined: dict[str, tuple[Look, dict[str, str], str]] = {}
+        self.undecided: dict[str, str] = {}
 
     def look(self, study: Study) -> tuple[str, ...]:
         """Look once; the libraries that were taken in or are kept out since the last time.
@@ -94,7 +106,11 @@ class Watcher:
         entry = standing.entries.get(name, Entry(name))
         seen, files, fault = self._examined.get(name, (None, {}, ""))
         if seen != look:
-            files, fault = self._examine(study, delivery, entry)
+            try:
+                files, fault = self._examine(study, delivery, entry)
+            except (OSError, LibraryFaultError) as error:
+                return self._leave_unread(delivery, entry, error)
+            self.undecided.pop(name, None)
             if self._look(delivery.paths) != look:
                 self._since.pop(name, None)  # it moved while it was read
                 return False
@@ -105,6 +121,24 @@ class Watcher:
                 return False
             self._registry.take_in(name, files)
             return True
+        if found == entry.quarantine:
+            return False
+        self._registry.keep_out(name, found)
+        return True
+
+    def _leave_unread(self, delivery: Delivery, entry: Entry, error: Exception) -> bool:
+        """Files whose bytes the system does not give; whether that is news.
+
+        Nothing is remembered of them: what lets them be read need not change how they look.
+        """
+        name = delivery.library_id
+        self._since.pop(name, None)
+        failure = find_system_error(error)
+        reason = describe_unreadable(failure) if failure else str(error)
+        if can_recover(error):
+            self.undecided[name] = reason
+            return False
+        found = Quarantine(reason, dict.fromkeys(delivery.paths, ""), can_be_released=False)
         if found == entry.quarantine:
             return False
         self._registry.keep_out(name, found)
@@ -123,6 +157,8 @@ class Watcher:
             files = {name: self._digests.read(path, digest_whole) for name, path in paths.items()}
             return files, find_fault(study, delivery)
         except LibraryFaultError as error:
+            if can_recover(error):
+                raise
             return {name: self._digests.of(path) for name, path in paths.items()}, error.reason
 
 
