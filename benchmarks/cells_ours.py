@@ -25,8 +25,9 @@ from flows.process_library import process_libraries
 from hiaim_sc.storage import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
+    from flows._run import Compute, Computed
     from flows._stage_calls import StageCall
 
 
@@ -74,14 +75,12 @@ class _Pools:
         self._stack.close()
 
 
-def _compute_in(
-    pools: _Pools, marks: Marks, until: str
-) -> Callable[[Sequence[StageCall]], Iterator[tuple[StageCall, float]]]:
-    def compute(calls: Sequence[StageCall]) -> Iterator[tuple[StageCall, float]]:
+def _compute_in(pools: _Pools, marks: Marks, until: str) -> Compute:
+    def compute(calls: Sequence[StageCall]) -> Computed:
         start = time.monotonic()
         pool = pools.of(calls[0].recipe.library_id)
-        for call, _ in zip(calls, pool.map(execute, calls), strict=True):
-            yield call, time.monotonic() - start
+        for call, held in zip(calls, pool.map(execute, calls), strict=True):
+            yield call, time.monotonic() - start, held
         stage = calls[0].recipe.stage
         marks.end(stage, n=len(calls))
         if stage == until:
