@@ -203,6 +203,10 @@ def _job_settings(profile: SlurmProfile, job: Job) -> dict[str, Any]:
         "job_extra_directives": list(profile.directives),
         "job_script_prologue": [*exports, *profile.prologue],
         "scheduler_options": {"dashboard_address": "127.0.0.1:0"},
+        # whoever reaches the scheduler could have it compute anything: it speaks TLS, with keys of
+        # this run that only its user can read
+        "security": True,
+        "shared_temp_directory": str(profile.log_directory.resolve()),
         **network,
         **scratch,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -151,6 +152,10 @@ def test_lost_jobs_and_workers_cost_only_what_they_had_in_hand(
     assert len(keys) == len(set(keys))
     assert {task["status"] for task in tasks_of(release)} == {"recomputed"}
     wait_until(lambda: not ask(cluster.environment, "squeue", "-h"), 60)
+    said = "".join(log.read_text() for log in cluster.profile.parent.glob("logs/*.err"))
+    assert re.search(r"Registered to: +tls://", said)
+    assert "tcp://" not in said
+    assert not list(cluster.profile.parent.glob("logs/.dask-*"))  # the keys of the run
 
 
 def kill_worker(job: str) -> int:
