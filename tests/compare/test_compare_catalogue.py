@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import hypergeom
 
 from hiaim_sc.compare import Screen, locate_samples, measure_endpoints
 from hiaim_sc.compare.endpoints import CHANGES, WITH_BLOOD, WITH_TUMOUR
@@ -212,15 +213,14 @@ def test_startrac_at_full_depth_is_that_of_the_pooled_cells(measure):
         is_treg = (cells["clone_key"] == "P1:000") & (np.arange(len(cells)) % 3 == 0)
         return cells.assign(cell_type=cells["cell_type"].mask(is_treg, "Treg"))
 
-    table = measure(relabel=relabel)
+    samples = {BIOPSY: TUMOUR, LATER: AFTER}
+    table = measure(samples, relabel=relabel)
     pooled = []
-    for name, clones in ((BIOPSY, TUMOUR), (LATER, AFTER)):
+    for name, clones in samples.items():
         keys = np.repeat([f"P1:{i:03d}" for i in range(len(clones))], clones)
         pooled.append(pd.DataFrame({"clone": keys, "location": name.split("-")[2]}))
     cells = pd.concat(pooled, ignore_index=True)
-    start = 60 * list(SAMPLES).index(LATER), 60 * list(SAMPLES).index(BIOPSY)
-    position = np.r_[start[1] : start[1] + 60, start[0] : start[0] + 60]
-    is_treg = (cells["clone"] == "P1:000") & (position % 3 == 0)
+    is_treg = (cells["clone"] == "P1:000") & (np.arange(120) % 3 == 0)
     known = startrac(cells["clone"], np.where(is_treg, "Treg", "CD8 T"), cells["location"])
     for index in ("expa", "migr", "tran"):
         found = table.loc[(f"startrac_{index}_CD8_T", BIOPSY), "value"]
@@ -228,6 +228,64 @@ def test_startrac_at_full_depth_is_that_of_the_pooled_cells(measure):
     # a type that is one single clone is as expanded as can be
     assert table.loc[("startrac_expa_Treg", BIOPSY), "value"] == 1
     assert table.loc[("startrac_migr_CD4_T", BIOPSY), "reason_missing"] == "below_cell_min"
+
+
+def relabel_helpers(cells):
+    """All clones but the first two are of CD4 T cells."""
+    is_helper = cells["clone_key"].notna() & ~cells["clone_key"].str[-3:].isin(["000", "001"])
+    return cells.assign(cell_type=cells["cell_type"].mask(is_helper, "CD4 T"))
+
+
+def test_startrac_of_a_type_does_not_move_with_the_share_of_another(measure):
+    """The same CD8 T cells beside twelve times as many CD4 T cells."""
+    samples = {}
+    for patient, n_helpers in (("P1", 36), ("P2", 3)):
+        samples[f"{patient}-week6-blood-rest"] = [14, 6, *[1] * n_helpers]
+        samples[f"{patient}-week6-tumor-rest"] = [4, 16, *[1] * n_helpers]
+    # both have 23 T cells, among which the second would show more of the CD8
+    options = OPTIONS.model_copy(update={"depth": {"blood": 23, "tumor": 23}})
+    table = measure(samples, relabel=relabel_helpers, options=options)
+    for index in ("expa", "migr"):
+        one, other = (
+            table.loc[(f"startrac_{index}_CD8_T", f"{patient}-week6-tumor-rest")]
+            for patient in ("P1", "P2")
+        )
+        assert 0 < one["value"] == pytest.approx(other["value"])
+        assert (one["n_cells"], one["depth"]) == (40, 20)
+    # six CD4 T cells are below the least number
+    few = table.loc[("startrac_expa_CD4_T", "P2-week6-tumor-rest")]
+    assert (few["reason_missing"], few["n_cells"]) == ("below_cell_min", 6)
+
+
+def test_startrac_needs_as_many_cells_of_the_type_in_each_tissue(measure):
+    samples = {}
+    for patient, n_tumour in (("P1", 40), ("P2", 20)):
+        samples[f"{patient}-week6-blood-rest"] = [20, 10]
+        samples[f"{patient}-week6-tumor-rest"] = [n_tumour // 2, n_tumour // 2]
+    table = measure(samples, options=OPTIONS.model_copy(update={"called_draws": 200}))
+    for index in ("expa", "migr", "tran"):
+        rows = table.loc[f"startrac_{index}_CD8_T"]
+        # of 20 and 40 cells the 10 % quantile is 22
+        assert rows["depth"].tolist() == [22, 22]
+        assert rows["reason_missing"].tolist() == ["", "below_depth"]
+    # x of 22 cells of the tumour are of the first clone, and all 30 of the blood are drawn
+    drawn = np.arange(2, 21)
+    each, chance = [clonality([x + 20, 32 - x]) for x in drawn], hypergeom.pmf(drawn, 40, 20, 22)
+    error = np.sqrt(np.cov(each, aweights=chance, ddof=0) / 200)
+    found = table.loc[("startrac_expa_CD8_T", "P1-week6-tumor-rest"), "value"]
+    assert found == pytest.approx(chance @ each, abs=4 * error)
+
+
+@pytest.mark.parametrize(
+    ("samples", "reason"),
+    [
+        ({BIOPSY: TUMOUR, "P1-baseline-blood-rest": BEFORE}, "not_collected"),
+        ({BIOPSY: TUMOUR, LATER: []}, "no_vdj"),
+    ],
+)
+def test_startrac_needs_the_blood_of_the_visit(measure, samples, reason):
+    row = measure(samples).loc[("startrac_migr_CD8_T", BIOPSY)]
+    assert (row["reason_missing"], row["n_cells"]) == (reason, 60)
 
 
 def make_screen(calls, *, hla="A*02:01", libraries=(f"L{LATER}",)) -> Screen:

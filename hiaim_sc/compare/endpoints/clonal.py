@@ -70,9 +70,14 @@ def choose_depth(sizes: Iterable[int], options: CompareOptions) -> int:
     It is chosen from all samples of the tissue, without the arm; samples without a clone have no
     say.
     """
-    found = [size for size in sizes if size > 0]
-    quantile = int(np.floor(np.quantile(found, _QUANTILE))) if found else 0
+    quantile = low_quantile(size for size in sizes if size > 0)
     return max(options.min_depth, quantile)
+
+
+def low_quantile(sizes: Iterable[int]) -> int:
+    """Cells that all but the smallest tenth have; 0 of none."""
+    found = list(sizes)
+    return int(np.floor(np.quantile(found, _QUANTILE))) if found else 0
 
 
 def expanded_clones(counts: pd.Series, depth: int, options: CompareOptions) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from hiaim_sc.compare.endpoints.clonal import low_quantile
 from hiaim_sc.compare.endpoints.repertoires import BLOOD, Repertoire, Repertoires
 from hiaim_sc.compare.samples import Row, group_cells
 from hiaim_sc.names import STARTRAC_INDICES, T_CLUSTERS
@@ -28,8 +30,10 @@ def measure_startrac(repertoires: Repertoires, cells: pd.DataFrame) -> list[Row]
     """``startrac_<index>_<cluster>`` of each visit; they stand under the tumour.
 
     Expansion, migration between blood and tumour and transition between types of T cell, as means
-    over subsamples in which each tissue is at its depth. A type with fewer than
-    ``startrac_min_cells`` cells in both tissues together is ``below_cell_min``.
+    over subsamples in which each type has as many cells in each tissue as at all other visits: with
+    a depth for all types together, a type whose share rises would show more cells of its clones. A
+    type with fewer than ``startrac_min_cells`` cells in both tissues together is
+    ``below_cell_min``, one without its number in either ``below_depth``.
 
     Parameters
     ----------
@@ -40,15 +44,21 @@ def measure_startrac(repertoires: Repertoires, cells: pd.DataFrame) -> list[Row]
     """
     if not set(_TISSUES) <= set(repertoires.depth):
         return []
-    located = repertoires.located
     by_sample = {
         name: _tabulate(found, repertoires.clones[name])
         for name, found in group_cells(cells)
         if name in repertoires.clones
     }
+    located = repertoires.located
+    visits = [
+        Repertoire(repertoires, sample)
+        for sample in located[located["tissue"] == "tumor"].itertuples()
+    ]
+    pairs = [_pair(found, by_sample) for found in visits]
+    depth = _choose_depth(pairs, repertoires.options.startrac_min_cells)
     rows = []
-    for sample in located[located["tissue"] == "tumor"].itertuples():
-        rows += _measure(Repertoire(repertoires, sample), by_sample)
+    for found, tables in zip(visits, pairs, strict=True):
+        rows += _measure(found, tables, depth)
     return rows
 
 
@@ -58,38 +68,70 @@ def _tabulate(cells: pd.DataFrame, clones: pd.Series) -> pd.Series:
     return cells[is_counted].groupby(["clone_key", "cell_type"], sort=True).size()
 
 
-def _measure(found: Repertoire, by_sample: Mapping[str, pd.Series]) -> list[Row]:
+def _why_missing(found: Repertoire) -> str:
+    """Why there is no pair of tumour and blood with a clone in each; empty when there is."""
     samples, sample = found.all_samples, found.sample
-    reason = samples.why_missing(sample) or samples.why_unpaired(sample, BLOOD)
+    blood = samples.find(sample, BLOOD)
+    other = "not_collected" if blood is None else samples.why_missing(blood, minimum=1)
+    return samples.why_missing(sample, minimum=1) or other
+
+
+def _pair(found: Repertoire, by_sample: Mapping[str, pd.Series]) -> list[pd.Series]:
+    """The tables of tumour and blood; none where one is missing."""
+    if _why_missing(found):
+        return []
+    blood: Any = found.all_samples.find(found.sample, BLOOD)
+    return [by_sample[owner.sample_id] for owner in (found.sample, blood)]
+
+
+def _count(tables: list[pd.Series]) -> pd.DataFrame:
+    """Cells of each type (rows) in each tissue."""
+    by_type = [table.groupby("cell_type").sum().reindex(T_CLUSTERS) for table in tables]
+    return pd.concat(by_type, axis=1, keys=_TISSUES).fillna(0).astype(int)
+
+
+def _choose_depth(pairs: list[list[pd.Series]], minimum: int) -> pd.DataFrame:
+    """Cells of each type in each tissue that all but a tenth of the visits with the type have."""
+    sizes = [_count(tables) for tables in pairs if tables]
+    depth = pd.DataFrame(0, index=list(T_CLUSTERS), columns=list(_TISSUES))
+    for cluster in T_CLUSTERS:
+        enough = [n.loc[cluster] for n in sizes if n.loc[cluster].sum() >= minimum]
+        depth.loc[cluster] = [low_quantile(n[place] for n in enough) for place in _TISSUES]
+    return depth
+
+
+def _measure(found: Repertoire, tables: list[pd.Series], depth: pd.DataFrame) -> list[Row]:
+    known, reason = list(product(T_CLUSTERS, STARTRAC_INDICES)), _why_missing(found)
     rows = [
-        samples.start(sample, name_index(index, cluster), "identity") | {"reason_missing": reason}
-        for cluster in T_CLUSTERS
-        for index in STARTRAC_INDICES
+        found.all_samples.start(found.sample, name_index(index, cluster), "identity")
+        | {"reason_missing": reason, "depth": int(depth.loc[cluster, "tumor"])}
+        for cluster, index in known
     ]
-    if reason:
+    if not tables:
         return rows
-    blood: Any = samples.find(sample, BLOOD)
-    tables = [by_sample[owner.sample_id] for owner in (sample, blood)]
-    n_cells = pd.concat(tables).groupby("cell_type").sum().reindex(T_CLUSTERS, fill_value=0)
-    depths = found.depth, found.partner(BLOOD)[1]
-    means = _average(tables, depths, found.options.called_draws, found.chance("startrac"))
-    values = [(c, means.loc[c, index]) for c in T_CLUSTERS for index in STARTRAC_INDICES]
-    for row, (cluster, value) in zip(rows, values, strict=True):
-        row["n_cells"] = int(n_cells[cluster])
-        if n_cells[cluster] < found.options.startrac_min_cells or np.isnan(value):
+    sizes = _count(tables)
+    # a type that is short of its number takes part in the others' indices with all its cells
+    drawn = np.minimum(sizes, depth)
+    means = _average(tables, drawn, found.options.called_draws, found.chance("startrac"))
+    for row, (cluster, index) in zip(rows, known, strict=True):
+        value = float(means.loc[cluster, index])
+        row["n_cells"] = int(sizes.loc[cluster].sum())
+        if row["n_cells"] < found.options.startrac_min_cells or np.isnan(value):
             row["reason_missing"] = "below_cell_min"
+        elif (sizes.loc[cluster] < depth.loc[cluster]).any():
+            row["reason_missing"] = "below_depth"
         else:
-            row["value"] = row["value_analysed"] = float(value)
+            row["value"] = row["value_analysed"] = value
     return rows
 
 
 def _average(
-    tables: list[pd.Series], depths: tuple[int, int], draws: int, rng: np.random.Generator
+    tables: list[pd.Series], depth: pd.DataFrame, draws: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Mean of each index by type; a subsample without a cell of the type has no say."""
+    """Mean of each index by type; a type without cells to draw has none."""
     drawn = [
-        rng.multivariate_hypergeometric(table.to_numpy(), depth, size=draws, method="count")
-        for table, depth in zip(tables, depths, strict=True)
+        _draw(table, depth[place], draws, rng)
+        for table, place in zip(tables, _TISSUES, strict=True)
     ]
     labels = pd.concat(tables).index.to_frame(index=False).to_numpy(dtype=object)
     places = np.repeat(np.array(_TISSUES, dtype=object), [len(table) for table in tables])
@@ -100,3 +142,14 @@ def _average(
         # a cluster that is one single clone is as expanded as can be
         found.append(indices.assign(expa=indices["expa"].fillna(1.0))[list(STARTRAC_INDICES)])
     return pd.concat(found).groupby(level=0).mean().reindex(T_CLUSTERS)
+
+
+def _draw(table: pd.Series, depth: pd.Series, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Cells per clone and type in each subsample, so many of each type."""
+    drawn = np.zeros((draws, len(table)), dtype=np.int64)
+    types = table.index.get_level_values("cell_type")
+    for cluster in types.unique().sort_values():
+        here = np.flatnonzero(types == cluster)
+        sizes, m = table.to_numpy()[here], int(depth[cluster])
+        drawn[:, here] = rng.multivariate_hypergeometric(sizes, m, size=draws, method="count")
+    return drawn
