@@ -39,7 +39,8 @@ _GO_ON = "interrupted; what was computed is kept: the same command goes on from 
 def validate(study: StudyFolder) -> None:
     """Check a study folder in seconds: tables, design and the headers of the libraries' files.
 
-    Lists every fault at once with table, line, column, value and what is allowed.
+    Lists every fault at once with table, line, column, value and what is allowed, and notes
+    batches that nearly follow visit or arm.
     Opens allocation.tsv only to check it, and prints none of it.
     """
     from hiaim_sc.study import (
@@ -48,6 +49,7 @@ def validate(study: StudyFolder) -> None:
         check_reference,
         check_screens,
         find_allocation_faults,
+        note_batches,
         read_allocation,
         read_study,
     )
@@ -65,6 +67,8 @@ def validate(study: StudyFolder) -> None:
         f"{found.config.study}: no fault found; {len(found.participants)} patients, "
         f"{n_samples} expected samples, {n_libraries} delivered libraries"
     )
+    for note in note_batches(found, arms):
+        typer.echo(f"note: {note}")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Contrasts that cannot be told from the differences between batches."""
+"""Contrasts that cannot, or can hardly, be told from the differences between batches."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hiaim_sc.stats import estimable
+from hiaim_sc.compare.endpoints import CHANGES
+from hiaim_sc.stats import estimable, variance_inflation
 
 if TYPE_CHECKING:
-    from hiaim_sc.compare.contrasts import Place
+    from hiaim_sc.compare.contrasts import Outcome, Place
 
 
 def find_aliasing(
@@ -46,6 +47,55 @@ def find_aliasing(
         found["arm"] |= _find_batches(arm, at_visit["batch"])
         found["visit"] |= _find_batches(later, here["batch"])
     return {effect: sorted(batches) for effect, batches in found.items() if batches}
+
+
+def inflate_by_batch(layout: pd.DataFrame, outcome: Outcome, place: Place, baseline: str) -> float:
+    """Variance of the difference between the arms, were it adjusted for batches, over what it is.
+
+    The samples are those of the test: of each tissue the one at the visit, and the one at the
+    baseline where the endpoint is adjusted for it or is a change since. Each set of samples is
+    judged for itself; the largest counts. A sample in several libraries is shared among their
+    batches.
+
+    Parameters
+    ----------
+    layout
+        Sample and batch of each library.
+    outcome
+        Patients of the contrast, their arms and what they are adjusted by.
+    place
+        Endpoint, tissue, visit and phase.
+    baseline
+        The first visit.
+
+    Returns
+    -------
+    1 or more; infinite where batches, strata and baseline add up to the arm; NaN where no library
+    stands behind the endpoint.
+    """
+    is_here = layout["session_phase"] == place.session_phase
+    is_here &= layout["patient_id"].isin(outcome.patients)
+    has_before = outcome.baseline is not None or place.endpoint in CHANGES
+    visits = {place.visit, baseline} if has_before else {place.visit}
+    found = []
+    for tissue in place.tissues:
+        for visit in visits:
+            of = layout[is_here & (layout["tissue"] == tissue) & (layout["visit"] == visit)]
+            batches = pd.crosstab(of["patient_id"], of["batch"], normalize="index")
+            if len(batches):
+                found.append(_inflate(outcome, batches))
+    return float(np.fmax.reduce(found)) if found else np.nan
+
+
+def _inflate(outcome: Outcome, batches: pd.DataFrame) -> float:
+    is_known = outcome.patients.isin(batches.index)
+    before, strata = outcome.baseline, outcome.strata
+    return variance_inflation(
+        outcome.is_treated[is_known],
+        batches.loc[outcome.patients[is_known]].to_numpy(),
+        baseline=None if before is None else before[is_known],
+        strata=None if strata is None else strata[is_known],
+    )
 
 
 def _find_batches(effect: np.ndarray, batch: pd.Series) -> set[str]:

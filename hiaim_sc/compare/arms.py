@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import fisher_exact
 
+from hiaim_sc.compare.aliasing import inflate_by_batch
 from hiaim_sc.compare.contrasts import PLACE, Place, Trial, label_strata
 from hiaim_sc.compare.families import judge
 from hiaim_sc.compare.moderation import moderate
@@ -69,7 +70,9 @@ def compare_arms(trial: Trial, *, blinded: bool, prespecified: bool = False) -> 
     the arms (Hedges' g); ``reason_empty`` says why an estimate or a p is missing.
     ``p_missing`` is Fisher's exact test of whether patients without a value are more of one arm:
     where a sample is too small or was not taken because of the treatment, those with a value are no
-    longer as randomised.
+    longer as randomised. ``batch_inflation`` is what the estimate's variance would be multiplied by
+    were it adjusted for batches (`hiaim_sc.compare.aliasing.inflate_by_batch`), empty without an
+    estimate.
     """
     design = trial.config.design
     visits = design.follow_ups or (design.baseline,)
@@ -86,6 +89,7 @@ def compare_arms(trial: Trial, *, blinded: bool, prespecified: bool = False) -> 
     table[_NUMBERS] = table[_NUMBERS].astype("float64")
     table["blinded"] = blinded
     table["p_missing"] = _test_missing(table, follow_up, trial)
+    table["batch_inflation"] = _inflate(table, trial)
     table = moderate(judge(table, trial, prespecified=prespecified and not blinded), trial)
     order = {visit: i for i, visit in enumerate(design.visits)}
     return table.sort_values(
@@ -105,4 +109,17 @@ def _test_missing(table: pd.DataFrame, endpoints: pd.DataFrame, trial: Trial) ->
         sides = [counts.reindex([(*place, name)], fill_value=0) for name in contrast.split(" - ")]
         n_seen, n_expected = pd.concat(sides).to_numpy(dtype=int).T
         found.append(float(fisher_exact([n_seen, n_expected - n_seen]).pvalue))
+    return found
+
+
+def _inflate(table: pd.DataFrame, trial: Trial) -> list[float]:
+    """What batches would cost each estimate."""
+    found = []
+    for *key, contrast, estimate in table[[*PLACE, "contrast", "estimate"]].itertuples(
+        index=False, name=None
+    ):
+        place, treated = Place(*key), contrast.split(" - ", maxsplit=1)[0]
+        outcome, first = trial.outcome(place, treated), trial.config.design.baseline
+        is_empty = not np.isfinite(estimate)
+        found.append(np.nan if is_empty else inflate_by_batch(trial.layout, outcome, place, first))
     return found

@@ -44,6 +44,7 @@ from hiaim_sc.names.inputs import (
 )
 from hiaim_sc.names.release import (
     CONFIRMING_METHOD,
+    MAX_BATCH_INFLATION,
     RELEASE_TABLES,
 )
 from hiaim_sc.names.screens import BULK_FLAGS, BULK_RESPONSE_FLAGS
@@ -70,6 +71,7 @@ __all__ = [
     "LIBRARY_STATES",
     "LIBRARY_VERDICTS",
     "MATCH_LEVELS",
+    "MAX_BATCH_INFLATION",
     "OPEN_LABELS",
     "PAIRED_CHAINS",
     "PUTATIVE",

@@ -114,7 +114,7 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
         "comparisons": (
             "endpoint tissue visit session_phase family gate contrast n_reference n_treated "
             "estimate se df ci_low ci_high scale p_t p_perm p_adj effect_g prespecified "
-            "reason_empty method blinded alpha p_missing"
+            "reason_empty method blinded alpha p_missing batch_inflation"
         ),
         "sensitivity": (
             "endpoint tissue visit setting value estimate ci_low ci_high p_perm same_sign "
@@ -143,6 +143,10 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
         "databases": "database digest n_records n_not_human n_no_junction n_usable",
     }.items()
 }
+
+# Above it the batches of a comparison nearly follow its arms: the variance of the difference, were
+# it adjusted for them, over what it is.
+MAX_BATCH_INFLATION: Final = 2.0
 
 # What the method of rows of differential_expression starts with that confirm those of another.
 CONFIRMING_METHOD: Final = "PyDESeq2"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hiaim_sc.names import MAX_BATCH_INFLATION
+from hiaim_sc.report.batches import format_inflation
 from hiaim_sc.report.contrasts import split_contrast
 from hiaim_sc.report.effects import back_transform
 from hiaim_sc.report.formats import format_count, format_estimate, format_number, format_p_cell
@@ -25,13 +27,15 @@ def view_comparisons(comparisons: pd.DataFrame) -> View:
     pairs = {split_contrast(str(contrast)) for contrast in comparisons["contrast"]}
     treated, reference = pairs.pop() if len(pairs) == 1 else ("treated", "reference")
     heads = ["Endpoint", "Where and when", f"n {treated}", f"n {reference}", "Scale"]
-    heads += ["Estimate (95 % interval)", "p", "p adjusted", "Hedges g", "Family", "Prespecified"]
+    heads += ["Estimate (95 % interval)", "p", "p adjusted", "Hedges g", "Batch inflation"]
+    heads += ["Family", "Prespecified"]
     caption = (
         f"Comparisons of {treated} with {reference}; p by re-randomisation within strata, adjusted "
         "within the family. Hedges g: the adjusted estimate in standard deviations of the patients "
-        "of an arm."
+        "of an arm. Batch inflation: what taking batches out of it would multiply its variance by; "
+        f"above {MAX_BATCH_INFLATION:g} batches nearly follow the arms."
     )
-    return View(caption, heads, rows, frozenset((2, 3, 6, 7, 8)))
+    return View(caption, heads, rows, frozenset((2, 3, 6, 7, 8, 9)))
 
 
 def view_sensitivity(table: pd.DataFrame) -> View:
@@ -114,6 +118,7 @@ def _comparison_row(row: Mapping[str, Any]) -> list[str]:
         format_p_cell(read_number(row["p_perm"])) or "no test",
         format_p_cell(read_number(row["p_adj"])),
         format_number(read_number(row["effect_g"]), digits=2).replace("-", "\u2212"),
+        format_inflation(read_number(row["batch_inflation"])),
         read_text(row["family"]).replace("_", " "),
         "yes" if read_flag(row["prespecified"]) else "no",
     ]

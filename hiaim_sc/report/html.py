@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hiaim_sc.report import annotation_views, arm_views, clone_views, screens, sentences, views
 from hiaim_sc.report.ambient import describe_correction
+from hiaim_sc.report.batches import describe_batches
 from hiaim_sc.report.catalogue import FIGURES, SECTIONS, find_figure
 from hiaim_sc.report.expression import describe_expression, view_expression
 from hiaim_sc.report.formats import format_amount, format_count, format_percent
@@ -137,6 +138,7 @@ def _first_screen(counts: ReleaseCounts, release: ReportData) -> list[tuple[str,
     arms = [
         sentences.summarise_comparisons(comparisons),
         *describe_gates(comparisons, release.gates),
+        describe_batches(comparisons),
         sentences.describe_prespecification(comparisons),
         sentences.describe_power(comparisons),
     ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from hiaim_sc.report.batches import warn_of_batches
 from hiaim_sc.report.contrasts import split_contrast
 from hiaim_sc.report.effects import back_transform
 from hiaim_sc.report.formats import (
@@ -38,7 +39,9 @@ _KIND_WORDS: Final = {
 
 
 def describe_comparison(row: Mapping[str, Any]) -> str:
-    """One comparison in one sentence: verdict, estimate with interval, patients per arm, p.
+    """One comparison in a sentence: verdict, estimate with interval, patients per arm, p.
+
+    Where batches nearly follow the arms, a second one says so.
 
     Parameters
     ----------
@@ -57,7 +60,8 @@ def describe_comparison(row: Mapping[str, Any]) -> str:
         f"{_KIND_WORDS[effect.kind]} {interval.replace(' (', ', 95 % interval ').rstrip(')')}"
     )
     numbers = ", ".join(filter(None, (estimate, describe_patients(row), _p_words(row))))
-    return f"{name}: {choose_verdict(row)} ({numbers})."
+    said = f"{name}: {choose_verdict(row)} ({numbers})."
+    return " ".join(filter(None, (said, warn_of_batches(row))))
 
 
 def choose_verdict(row: Mapping[str, Any]) -> str:

@@ -29,6 +29,7 @@ from hiaim_sc.stats.diversity import (
 from hiaim_sc.stats.effects import HodgesLehmann, hedges_g, hodges_lehmann
 from hiaim_sc.stats.exact_counts import CountComparison, exact_count_test
 from hiaim_sc.stats.imputation import MultipleImputation, multiple_imputation, tipping_point
+from hiaim_sc.stats.inflation import variance_inflation
 from hiaim_sc.stats.library_factors import tmm_factors
 from hiaim_sc.stats.linear import Ancova, Estimability, ancova, estimable
 from hiaim_sc.stats.mixed import ConstrainedLda, constrained_lda
@@ -134,6 +135,7 @@ __all__ = [
     "tissue_preference",
     "tmm_factors",
     "top_fraction",
+    "variance_inflation",
     "variance_trend",
     "weighted_jaccard",
 ]

@@ -1,7 +1,7 @@
 """The study folder: its config, its tables, its allocation, and what is wrong with them."""
 
 from hiaim_sc.study.allocation import find_allocation_faults, read_allocation
-from hiaim_sc.study.design_checks import aliased_levels, check_design
+from hiaim_sc.study.design_checks import aliased_levels, check_design, note_batches
 from hiaim_sc.study.file_checks import check_files, inspect_library
 from hiaim_sc.study.folder import read_study
 from hiaim_sc.study.hla import agree_hla, group_alleles, presents, split_alleles
@@ -60,6 +60,7 @@ __all__ = [
     "inspect_library",
     "list_screens",
     "named_files",
+    "note_batches",
     "packaged_layouts",
     "place_cells",
     "plan_of",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
 from hiaim_sc.errors import Fault
+from hiaim_sc.names import MAX_BATCH_INFLATION
 from hiaim_sc.study.tables import LIBRARIES
 
 if TYPE_CHECKING:
@@ -52,20 +54,41 @@ def check_design(study: Study, arms: pd.Series | None = None) -> list[Fault]:
         `patient_id`: arm. None leaves the arms out.
     """
     faults = []
-    for place, libraries in study.layout().groupby(["tissue", "session_phase"]):
-        contrasts = [*_visit_contrasts(libraries, study)]
-        if arms is not None:
-            contrasts += [*_arm_contrasts(libraries, study, arms)]
-        where = " ".join(str(part) for part in place)
-        for contrast in contrasts:
-            if aliased := _aliased_batches(contrast):
-                allowed = (
-                    f"batches that do not coincide with {contrast.column}: {contrast.name}"
-                    f" ({where}) cannot be told from the difference between batches; spread both"
-                    " groups over the batches"
-                )
-                faults.append(Fault(LIBRARIES, 0, "batch", ", ".join(aliased), allowed))
+    for contrast in _list_contrasts(study, arms):
+        if aliased := _aliased_batches(contrast):
+            allowed = (
+                f"batches that do not coincide with {contrast.column}: {contrast.name} cannot be"
+                " told from the difference between batches; spread both groups over the batches"
+            )
+            faults.append(Fault(LIBRARIES, 0, "batch", ", ".join(aliased), allowed))
     return sorted(faults)
+
+
+def note_batches(study: Study, arms: pd.Series | None = None) -> list[str]:
+    """A sentence for each contrast of `check_design` that the batches nearly follow; no fault.
+
+    The variance of the contrast with a column per batch, over that without, is above
+    `MAX_BATCH_INFLATION`; it is 1 / (1 - V^2), V being Cramer's of batch and group. No batch,
+    library or patient is named.
+
+    Parameters
+    ----------
+    study
+        Read and checked.
+    arms
+        `patient_id`: arm. None leaves the arms out.
+    """
+    notes = []
+    for contrast in _list_contrasts(study, arms):
+        inflation = _inflate(contrast)
+        if MAX_BATCH_INFLATION < inflation < math.inf:
+            notes.append(
+                f"{LIBRARIES}: batches nearly follow {contrast.column}: taking them out of"
+                f" {contrast.name} would multiply its variance by {inflation:.1f} (Cramér's V"
+                f" {math.sqrt(1 - 1 / inflation):.2f}); a difference between batches would look"
+                " the same"
+            )
+    return notes
 
 
 def aliased_levels(layout: pd.DataFrame) -> tuple[str, ...]:
@@ -88,6 +111,16 @@ def aliased_levels(layout: pd.DataFrame) -> tuple[str, ...]:
     return tuple(level for level in levels if in_all[level] > 1 and in_batch[level] < 2)
 
 
+def _list_contrasts(study: Study, arms: pd.Series | None) -> Iterator[Contrast]:
+    for place, libraries in study.layout().groupby(["tissue", "session_phase"]):
+        where = " ".join(str(part) for part in place)
+        contrasts = [*_visit_contrasts(libraries, study)]
+        if arms is not None:
+            contrasts += _arm_contrasts(libraries, study, arms)
+        for contrast in contrasts:
+            yield contrast._replace(name=f"{contrast.name} ({where})")
+
+
 def _visit_contrasts(libraries: pd.DataFrame, study: Study) -> Iterator[Contrast]:
     design = study.config.design
     for visit in design.follow_ups:
@@ -104,6 +137,17 @@ def _arm_contrasts(libraries: pd.DataFrame, study: Study, arms: pd.Series) -> It
             both = (libraries["visit"] == visit) & arm.isin([reference, other])
             name = f"{other} - {reference} at {visit}"
             yield Contrast(name, "arm", arm[both] == other, libraries.loc[both, "batch"])
+
+
+def _inflate(contrast: Contrast) -> float:
+    """What a column per batch would multiply the contrast's variance by; NaN without a contrast."""
+    if contrast.is_second.nunique() < 2:
+        return math.nan
+    # scipy.stats takes half a second to import
+    from hiaim_sc.stats import variance_inflation
+
+    batches = pd.get_dummies(contrast.batch).astype(float)
+    return variance_inflation(contrast.is_second.to_numpy(dtype=bool), batches.to_numpy())
 
 
 def _aliased_batches(contrast: Contrast) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hiaim_sc.compare import Trial, compare_arms
+from hiaim_sc.compare import Trial, compare_arms, draw_blinded_arms
 from hiaim_sc.compare.contrasts import Place
 from hiaim_sc.compare.families import find_family
 from hiaim_sc.config import AnalysisPlan
@@ -322,6 +322,58 @@ def test_a_tumour_endpoint_made_with_blood_minds_the_batches_of_blood(config):
     layout = batches(cohort, lambda patient, visit: visit)
     row = cohort.compare(config, endpoints, layout=layout).iloc[0]
     assert row["reason_empty"] == "batch aliased with visit: week6"
+
+
+def nearly_the_arm(cohort: Cohort) -> pd.DataFrame:
+    """All but one patient of each arm in a batch of their own at week 6, balanced before."""
+
+    def rule(patient: str, visit: str) -> str:
+        number = int(patient[1:])
+        return f"b{number // 2 % 2 if visit == 'baseline' else number % 2 ^ (number < 2)}"
+
+    return batches(cohort, rule)
+
+
+def test_batches_that_nearly_follow_the_arms_inflate_the_variance(config):
+    cohort = Cohort(24)
+    row = cohort.compare(config, layout=nearly_the_arm(cohort)).iloc[0]
+    _, treated, before, strata = cohort.arrays()
+    own = treated ^ (np.arange(24) < 2)
+    without = np.column_stack([treated, np.ones(24), strata == "s", before]).astype(float)
+    variances = [np.linalg.inv(X.T @ X)[0, 0] for X in (np.column_stack([without, own]), without)]
+    assert row["reason_empty"] == ""
+    assert row["batch_inflation"] == pytest.approx(variances[0] / variances[1])
+    assert row["batch_inflation"] > 3
+    assert cohort.compare(config).iloc[0]["batch_inflation"] == pytest.approx(1)
+
+
+def test_batches_of_the_baseline_count_where_it_is_adjusted_for(config, make_config):
+    cohort = Cohort(24)
+    layout = nearly_the_arm(cohort)
+    swapped = layout.assign(visit=layout["visit"].map({"baseline": "week6", "week6": "baseline"}))
+    rows = cohort.endpoints()
+    assert cohort.compare(config, layout=swapped).iloc[0]["batch_inflation"] > 3
+    alone = cohort.compare(config, rows[rows["visit"] == "week6"], layout=swapped)
+    assert alone.iloc[0]["batch_inflation"] == pytest.approx(1)
+
+
+def test_what_no_library_makes_and_what_is_not_estimated_have_no_inflation(config):
+    cohort = Cohort(24)
+    measured = cohort.endpoints("flow:NK").assign(tissue="")
+    assert pd.isna(cohort.compare(config, measured).iloc[0]["batch_inflation"])
+    aliased = batches(cohort, lambda patient, visit: f"b{int(patient[1:]) % 2}")
+    assert pd.isna(cohort.compare(config, layout=aliased).iloc[0]["batch_inflation"])
+
+
+def test_the_inflation_of_random_labels_is_their_own(config):
+    cohort = Cohort(24)
+    layout = nearly_the_arm(cohort)
+    real = cohort.compare(config, layout=layout).iloc[0]["batch_inflation"]
+    drawn = draw_blinded_arms(cohort.strata, config.design, rng=np.random.default_rng(1))
+    trial = Trial(cohort.endpoints(), drawn, cohort.strata, config, layout)
+    row = compare_arms(trial, blinded=True).iloc[0]
+    assert row["blinded"]
+    assert 1 <= row["batch_inflation"] < 2 < real
 
 
 def test_missing_values_are_tested_against_the_arm(config):

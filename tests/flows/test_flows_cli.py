@@ -74,6 +74,13 @@ def test_a_simulated_study_is_valid(study):
     assert "no fault found; 2 patients, 8 expected samples, 8 delivered libraries" in done.output
 
 
+def test_validate_notes_batches_that_nearly_follow_the_arms_and_finds_no_fault(study, monkeypatch):
+    monkeypatch.setattr("hiaim_sc.study.note_batches", lambda found, arms: ["batches nearly"])
+    done = call("validate", study)
+    assert done.exit_code == 0
+    assert done.output.splitlines()[-1] == "note: batches nearly"
+
+
 def test_validate_opens_the_allocation_and_prints_only_its_faults(study):
     allocation = study / "allocation.tsv"
     text = allocation.read_text()

@@ -257,6 +257,7 @@ def make_comparisons(*, blinded: bool = False) -> pd.DataFrame:
                 "blinded": blinded,
                 "alpha": 0.05,
                 "p_missing": 1.0,
+                "batch_inflation": 1.0,
             }
         )
     return pd.DataFrame(rows)[list(RELEASE_TABLES["comparisons"])]

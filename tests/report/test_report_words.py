@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiaim_sc.report import effects, formats, labels, sentences
+from hiaim_sc.report.batches import describe_batches
 from hiaim_sc.report.contrasts import split_contrast
 
 ROW = {
@@ -29,6 +30,7 @@ ROW = {
     "reason_empty": None,
     "blinded": False,
     "alpha": 0.05,
+    "batch_inflation": 1.2,
 }
 
 
@@ -183,6 +185,38 @@ def test_no_sentence_says_no_effect_or_gives_p_without_patients(p, adjusted, est
 def test_a_comparison_that_was_not_made_says_why():
     text = sentences.describe_comparison(make_row(estimate=np.nan, reason_empty="aliased"))
     assert text.endswith(": not compared; batch and arm cannot be told apart.")
+
+
+def test_batches_that_nearly_follow_the_arms_are_said_beside_the_comparison():
+    text = sentences.describe_comparison(make_row(batch_inflation=3.27))
+    assert text.endswith(
+        "0.020). Batches nearly follow the arms here (variance inflation 3.3): a difference "
+        "between batches would look the same."
+    )
+    assert "the random labels here" in sentences.describe_comparison(
+        make_row(batch_inflation=3.27, blinded=True)
+    )
+    for harmless in (2.0, np.nan):
+        assert "atch" not in sentences.describe_comparison(make_row(batch_inflation=harmless))
+
+
+def test_batches_that_nearly_follow_the_arms_are_said_once_for_all():
+    table = pd.DataFrame(
+        [
+            make_row(batch_inflation=3.27),
+            make_row(endpoint="expfrac_m", batch_inflation=2.5),
+            make_row(endpoint="tum_T_frac", tissue="tumor", batch_inflation=np.inf),
+            make_row(endpoint="flow:NK", tissue="", batch_inflation=np.nan),
+        ]
+    )
+    text = describe_batches(table)
+    assert text.startswith(
+        "Caution: batches nearly follow the arms in blood, week 6 (2 comparisons, variance "
+        "inflation up to 3.3) and tumor, week 6 (1 comparison, variance inflation up to infinite)."
+    )
+    assert "nearly follow the random labels in" in describe_batches(table.assign(blinded=True))
+    assert describe_batches(table.assign(batch_inflation=1.0)) == ""
+    assert describe_batches(table.iloc[:0]) == ""
 
 
 def test_summaries_count_what_was_tested():

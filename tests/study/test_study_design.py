@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hiaim_sc.study import check_design, read_allocation
+from hiaim_sc.study import check_design, note_batches, read_allocation
 
 # batches of L1 (P1 baseline), L2 (P1 week6), L3 (P2 baseline), L4 (P2 week6);
 # P1 is control, P2 exercise
@@ -50,3 +50,35 @@ def test_fault_names_batches_contrast_and_place(small_study):
 def test_visit_without_libraries_is_not_judged(small_study):
     small_study.replace("study.yaml", "week6: 42", "week6: 42, week12: 84")
     assert check_design(_study(small_study, "a a b a")) == []
+
+
+def _nearly(small_study, own):
+    """Ten patients per arm at week 6, so many of each in a batch of their arm's own."""
+    arms = {f"Q{i:02d}": "exercise" if i % 2 else "control" for i in range(20)}
+    rows = [
+        (name, f"e{(arm == 'exercise') ^ (i // 2 >= own):d}")
+        for i, (name, arm) in enumerate(arms.items())
+    ]
+    for table, lines in {
+        "participants.tsv": [f"{name}\tchemo\tmale\t\t2026-01-06\tnorth" for name, _ in rows],
+        "samples.tsv": [f"S{name}\t{name}\tweek6\ttumor\trest\tcollected\t\t" for name, _ in rows],
+        "libraries.tsv": [
+            f"L{name}\tS{name}\t{batch}\tlib/L{name}.h5\t\t\tdelivered\t" for name, batch in rows
+        ],
+        "allocation.tsv": [f"{name}\t{arm}" for name, arm in arms.items()],
+    }.items():
+        path = small_study / table
+        path.write_text(path.read_text() + "".join(f"{line}\n" for line in lines))
+    for name in arms:
+        (small_study / "lib" / f"L{name}.h5").touch()
+    return small_study.read()
+
+
+@pytest.mark.parametrize(("own", "said"), [(9, "by 2.8 (Cramér's V 0.80)"), (8, None), (10, None)])
+def test_batches_that_nearly_follow_the_arm_are_noted(small_study, own, said):
+    study = _nearly(small_study, own)
+    notes = note_batches(study, read_allocation(study))
+    of_tumor = [note for note in notes if "exercise - control at week6 (tumor rest)" in note]
+    assert [said in note for note in of_tumor] == ([True] if said else [])
+    assert not any(name in note for note in notes for name in ("Q0", "e0", "e1"))
+    assert not any("exercise" in note for note in note_batches(study))
