@@ -46,12 +46,15 @@ class Scene:
         Of treatment, in SD of the outcome.
     dropout
         Share of missing outcomes.
+    later_sd
+        SD after baseline, where it is 1.
     """
 
     name: str
     n_per_arm: int
     effect: float = 0.0
     dropout: float = 0.0
+    later_sd: float = 1.0
 
 
 SCENES = (
@@ -60,6 +63,7 @@ SCENES = (
     Scene("null, 27 per arm, 25 % missing", 27, dropout=0.25),
     Scene("effect 0.8 SD, 27 per arm", 27, effect=EFFECT),
     Scene("effect 0.8 SD, 8 per arm", 8, effect=EFFECT),
+    Scene("null, 27 per arm, 60 % missing, later SD 1.5", 27, dropout=0.6, later_sd=1.5),
 )
 
 
@@ -91,7 +95,13 @@ def run_scene(scene: Scene, n_cohorts: int, seed: int) -> Findings:
     found = Findings()
     for number in range(n_cohorts):
         rng = np.random.default_rng([seed, number])
-        cohort = draw_cohort(scene.n_per_arm, rng, effect=scene.effect, dropout=scene.dropout)
+        cohort = draw_cohort(
+            scene.n_per_arm,
+            rng,
+            effect=scene.effect,
+            dropout=scene.dropout,
+            later_sd=scene.later_sd,
+        )
         for name, p_value in _test(cohort, found, rng).items():
             found.p_values.setdefault(name, []).append(p_value)
     return found

@@ -179,7 +179,7 @@ def _draw_quantiles(axes: Axes, p_values: np.ndarray) -> None:
 @styled
 def draw_coverage(found: Mapping[str, Findings]) -> object:
     """Nominal against empirical coverage of the ANCOVA's intervals, with a 99 % band."""
-    figure = new_figure(height=3.4, width=2.4 * len(found) + 0.6)
+    figure = new_figure(height=4.0, width=2.4 * len(found) + 0.6)
     grid = figure.subplots(1, len(found), sharex=True, sharey=True, squeeze=False)
     for axes, scene in zip(grid[0], SCENES, strict=False):
         here = found[scene.name]
@@ -189,7 +189,7 @@ def draw_coverage(found: Mapping[str, Findings]) -> object:
         axes.fill_between(_CONFIDENCES, low, high, color=MUTED, alpha=0.25, lw=0)
         axes.plot(_CONFIDENCES, _CONFIDENCES, color=MUTED, lw=0.8)
         axes.plot(_CONFIDENCES, shares, "o", color=INK, ms=3)
-        axes.set_title(scene.name.replace(", ", ",\n", 1), fontsize=8.5)
+        axes.set_title(scene.name.replace(", ", ",\n"), fontsize=8.5)
         axes.set_aspect("equal")
     grid[0, 0].set_ylabel("covered")
     figure.supxlabel("nominal", fontsize=8.5)

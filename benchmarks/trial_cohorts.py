@@ -42,12 +42,18 @@ class Cohort:
 
 
 def draw_cohort(
-    n_per_arm: int, rng: np.random.Generator, *, effect: float = 0.0, dropout: float = 0.0
+    n_per_arm: int,
+    rng: np.random.Generator,
+    *,
+    effect: float = 0.0,
+    dropout: float = 0.0,
+    later_sd: float = 1.0,
 ) -> Cohort:
-    """A cohort in which treatment adds `effect` standard deviations to the outcome.
+    """A cohort in which treatment adds `effect` to the outcome.
 
-    The outcome has SD 1 within arm and stratum, of which the baseline explains 36 %. With `dropout`
-    so many outcomes are missing, more where the baseline is low (at random given it).
+    The baseline has SD 1 within arm and stratum, later visits `later_sd`; it explains 36 % of their
+    variance. With `dropout` so many outcomes are missing, more where the baseline is low (at random
+    given it).
     """
     n = 2 * n_per_arm
     strata = np.tile(np.repeat([0, 1, 2], _sizes(n_per_arm)), 2)
@@ -60,7 +66,9 @@ def draw_cohort(
     level = _STRATUM_EFFECTS[strata][:, None]
     patient = np.sqrt(_BASELINE_CORRELATION) * noise()
     spread = np.sqrt(1 - _BASELINE_CORRELATION)
-    baseline, middle, outcome = (level + patient + spread * noise() for _ in range(3))
+    baseline, middle, outcome = (
+        level + sd * (patient + spread * noise()) for sd in (1, later_sd, later_sd)
+    )
     middle, outcome = middle + effect / 2 * arm[:, None], outcome + effect * arm[:, None]
     if dropout:
         chance = dropout * np.clip(1 - 0.5 * baseline[:, 0], 0, 2)
