@@ -51,7 +51,8 @@ def built(simulate, tmp_path_factory):
 
 
 @pytest.fixture
-def place(built, tmp_path):
+def place(built, tmp_path, monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
     shutil.copytree(built.study, tmp_path / "study", symlinks=True)
     return Place(tmp_path / "study")
 

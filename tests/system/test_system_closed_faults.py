@@ -48,7 +48,7 @@ def test_states_logs_and_events_name_no_patient(study, hiaim, prefect_server):
     assert done.stdout.strip() == "Failed"
     assert PATIENT not in done.stderr
     runs = ask(prefect_server, "/flow_runs/filter", {}).json()
-    (run,) = [run for run in runs if run["parameters"]["study"] == str(study)]
+    (run,) = [run for run in runs if run["parameters"].get("study") == str(study)]
     assert "samples.tsv line 2, patient_id" in run["state"]["message"]
     resource = {"id": [f"prefect.flow-run.{run['id']}"]}
     failed = {"filter": {"resource": resource, "event": {"name": ["prefect.flow-run.Failed"]}}}

@@ -31,10 +31,10 @@ def create_or_die(*rows, **said):
 artifacts.create_table_artifact = create_or_die
 
 @flow
-def show():
-    artifacts.show_release("Forget it", Path(sys.argv[1]))
+def show(study):
+    artifacts.show_release("Forget it", Path(study))
 
-show()
+show(sys.argv[1])
 """
 
 
