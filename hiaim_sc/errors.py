@@ -147,9 +147,9 @@ def describe_unreadable(error: OSError) -> str:
     name = error.filename or "a file"
     if isinstance(error, FileNotFoundError):
         return f"{name} is not there any more: copy it back"
-    mend = (
-        "its storage failed, and it is tried again"
-        if can_recover(error)
-        else "let the account that runs this read it"
-    )
+    mend = "see where the path leads"
+    if can_recover(error):
+        mend = "its storage failed, and it is tried again"
+    elif isinstance(error, PermissionError):
+        mend = "let the account that runs this read it"
     return f"{name} cannot be read ({error.strerror or error}): {mend}"
