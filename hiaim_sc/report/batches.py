@@ -52,7 +52,7 @@ def describe_batches(comparisons: pd.DataFrame) -> str:
         largest = format_inflation(float(rows["batch_inflation"].astype(float).max()))
         place = label_place(str(tissue), str(visit), str(phase))
         amount = format_amount(len(rows), "comparison")
-        parts.append(f"{place} ({amount}, variance inflation up to {largest})")
+        parts.append(f"{place} ({amount}, largest variance inflation {largest})")
     if not parts:
         return ""
     arms = _arms(any(map(read_flag, comparisons["blinded"])))

@@ -211,8 +211,9 @@ def test_batches_that_nearly_follow_the_arms_are_said_once_for_all():
     )
     text = describe_batches(table)
     assert text.startswith(
-        "Caution: batches nearly follow the arms in blood, week 6 (2 comparisons, variance "
-        "inflation up to 3.3) and tumor, week 6 (1 comparison, variance inflation up to infinite)."
+        "Caution: batches nearly follow the arms in blood, week 6 (2 comparisons, largest "
+        "variance inflation 3.3) and tumor, week 6 (1 comparison, largest variance inflation "
+        "infinite)."
     )
     assert "nearly follow the random labels in" in describe_batches(table.assign(blinded=True))
     assert describe_batches(table.assign(batch_inflation=1.0)) == ""
