@@ -1,4 +1,4 @@
-"""The cohort as objects that scanpy, scirpy, muon and CELLxGENE read."""
+"""The cohort as an object that scanpy, scirpy and muon read."""
 
 from __future__ import annotations
 
@@ -10,17 +10,14 @@ import pandas as pd
 import scipy.sparse as sp
 
 from hiaim_sc.errors import HiaimError
-from hiaim_sc.report.matrices import write_normalised, write_raw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from anndata import AnnData
     from mudata import MuData
 
-    from hiaim_sc.report.matrices import Expression
-    from hiaim_sc.storage import ReadableCounts
+    from hiaim_sc.report.cohort_files import Expression
 
 # obs of the cohort object, in this order; columns of `cells` beyond these follow. Never an arm.
 _OBS: Final = (
@@ -80,67 +77,6 @@ def build_cohort_object(
     if antigen_counts:
         modalities["dna"] = _build_dna(antigen_counts, known, specificity)
     return mudata.MuData(modalities)
-
-
-def write_cohort(mdata: MuData, expression: Expression, path: Path) -> None:
-    """Write the cohort as .h5mu, compressed; muon and scirpy read it with their `read_h5mu`.
-
-    `gex.X` is log1p of counts per 10,000 (float32 CSR), `gex.layers["counts"]` the counts. With
-    corrected counts `X` is made from those, as the embedding is, and they are
-    `gex.layers["counts_corrected"]`.
-    """
-    import h5py
-
-    mdata.write(str(path), compression="gzip")
-    with h5py.File(path, "r+") as file:
-        gex = file["mod/gex"]
-        del gex["X"]
-        write_normalised(gex, expression)
-        for name, counts in expression.layers().items():
-            write_raw(gex["layers"], name, counts, np.int32)
-
-
-def write_cellxgene(
-    cohort: Path, gex: AnnData, counts: ReadableCounts, path: Path, *, title: str = ""
-) -> None:
-    """Write gene expression as .h5ad in CELLxGENE's names.
-
-    `donor_id` is patient_id, `suspension_type` is cell, `var["feature_name"]` the symbol; counts
-    are in `raw.X`, normalised values in `X`, the picture in `obsm["X_umap"]`. Ontology terms are
-    not filled in, so it opens in the explorer but is no submission.
-
-    Parameters
-    ----------
-    cohort
-        What `write_cohort` wrote; `X` is taken from there as it is compressed.
-    gex
-        Modality of that cohort.
-    counts
-        Of the same cells and genes.
-    path
-        The file to write.
-    title
-        Of the data set.
-    """
-    import anndata
-    import h5py
-
-    obs = pd.DataFrame(gex.obs).rename(columns={"patient_id": "donor_id"})
-    obs = obs.assign(suspension_type="cell")
-    var = pd.DataFrame(gex.var).rename(columns={"symbol": "feature_name"})
-    found = anndata.AnnData(obs=obs, var=var, obsm=dict(gex.obsm))
-    # its X is empty, and gives the file the form of one that has raw counts
-    found.raw = anndata.AnnData(X=sp.csr_matrix(found.shape, dtype=np.float32), var=var)
-    found.uns["title"] = title
-    if "X_umap" in found.obsm:
-        found.uns["default_embedding"] = "X_umap"
-    found.write_h5ad(path, compression="gzip")
-    with h5py.File(path, "r+") as file, h5py.File(cohort) as whole:
-        for place in (file, file["raw"]):
-            if "X" in place:
-                del place["X"]
-        whole.copy(whole["mod/gex/X"], file, "X")
-        write_raw(file["raw"], "X", counts, np.float32)
 
 
 def _index_cells(cells: pd.DataFrame, selected: pd.DataFrame) -> pd.DataFrame:

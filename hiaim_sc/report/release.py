@@ -9,10 +9,10 @@ import pandas as pd
 
 from hiaim_sc.names import CONTIG_COLUMNS, RELEASE_TABLES
 from hiaim_sc.report.airr_files import write_airr
+from hiaim_sc.report.cohort_files import Expression, write_cellxgene, write_cohort
 from hiaim_sc.report.figures import draw_figures, tabulate_points, write_figure
 from hiaim_sc.report.html import ReportData, render_report
-from hiaim_sc.report.matrices import Expression
-from hiaim_sc.report.objects import build_cohort_object, write_cellxgene, write_cohort
+from hiaim_sc.report.objects import build_cohort_object
 from hiaim_sc.report.tables import write_tables
 from hiaim_sc.study import pool_tables
 from hiaim_sc.tcr import alias_clones, build_airr, rearrangements

@@ -11,7 +11,7 @@ from hiaim_sc.storage.collection import (
     stored_tables,
     trace,
 )
-from hiaim_sc.storage.counts import CellCounts, CountBlocks, Counts, StoredCounts, sum_rows
+from hiaim_sc.storage.counts import CellCounts, CountBlocks, Counts, sum_rows
 from hiaim_sc.storage.digests import digest_file, digest_table, digest_value, files_of
 from hiaim_sc.storage.file_digests import FileDigests, Signature, sign_file
 from hiaim_sc.storage.fingerprint import CodeFingerprint, fingerprint_code
@@ -20,6 +20,7 @@ from hiaim_sc.storage.recipe import Recipe
 from hiaim_sc.storage.row_blocks import ReadableCounts, read_genes, row_blocks, row_reader
 from hiaim_sc.storage.seeds import generator
 from hiaim_sc.storage.store import Artefact, Look, Store, value_key
+from hiaim_sc.storage.stored_counts import StoredCounts
 
 __all__ = [
     "Artefact",

@@ -7,15 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from hiaim_sc.storage.counts import (
-    COUNTS_SUFFIX,
-    CellCounts,
-    CountBlocks,
-    StoredCounts,
-    blocks_of,
-    is_counts,
-    write_counts,
-)
+from hiaim_sc.storage.counts import CellCounts, CountBlocks, blocks_of, is_counts
+from hiaim_sc.storage.stored_counts import COUNTS_SUFFIX, StoredCounts, write_counts
 
 if TYPE_CHECKING:
     from pathlib import Path

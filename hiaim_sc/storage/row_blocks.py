@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hiaim_sc.storage.counts import Counts, StoredCounts
+from hiaim_sc.storage.counts import Counts
+from hiaim_sc.storage.stored_counts import StoredCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hiaim_sc.errors import DamagedArtefactError
-from hiaim_sc.storage.counts import StoredCounts
 from hiaim_sc.storage.digests import digest_file, digest_table, digest_value
 from hiaim_sc.storage.file_digests import FileDigests
 from hiaim_sc.storage.payloads import Payload, read_payload, write_payload
 from hiaim_sc.storage.recipe import Recipe
+from hiaim_sc.storage.stored_counts import StoredCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

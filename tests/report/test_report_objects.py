@@ -15,13 +15,8 @@ import scipy.sparse as sp
 
 from hiaim_sc.errors import HiaimError
 from hiaim_sc.report.airr_files import write_airr
-from hiaim_sc.report.matrices import Expression
-from hiaim_sc.report.objects import (
-    UnknownCellsError,
-    build_cohort_object,
-    write_cellxgene,
-    write_cohort,
-)
+from hiaim_sc.report.cohort_files import Expression, write_cellxgene, write_cohort
+from hiaim_sc.report.objects import UnknownCellsError, build_cohort_object
 from hiaim_sc.storage import StoredCounts
 from hiaim_sc.storage.payloads import write_payload
 

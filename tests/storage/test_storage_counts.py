@@ -8,7 +8,15 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from hiaim_sc.storage import CountBlocks, Recipe, Store, StoredCounts, counts, read_payload
+from hiaim_sc.storage import (
+    CountBlocks,
+    Recipe,
+    Store,
+    StoredCounts,
+    read_payload,
+    stored_counts,
+    sum_rows,
+)
 from hiaim_sc.storage.payloads import write_payload
 
 GENES = pd.DataFrame({"symbol": ["A", "B", "C", "D"]}, index=["E1", "E2", "E3", "E4"])
@@ -30,8 +38,8 @@ def blocks(sizes):
 @pytest.mark.parametrize("shard", [4, 8, 1 << 23])
 @pytest.mark.parametrize("sizes", [[3], [5, 4, 6], [0, 3], [2, 0, 0, 1], []])
 def test_blocks_of_any_size_come_back_whole_and_by_rows(tmp_path, monkeypatch, sizes, shard):
-    monkeypatch.setattr(counts, "_SHARD", shard)
-    monkeypatch.setattr(counts, "_CHUNK", 4)
+    monkeypatch.setattr(stored_counts, "_SHARD", shard)
+    monkeypatch.setattr(stored_counts, "_CHUNK", 4)
     given, made = blocks(sizes)
     path = write_payload(tmp_path, "selected", given)
     found = read_payload(path)
@@ -67,8 +75,8 @@ def test_large_and_wide_counts_keep_their_values_and_their_type(tmp_path):
 
 @pytest.mark.parametrize("shard", [4, 1 << 23])
 def test_a_count_too_large_for_its_place_widens_what_lies_there(tmp_path, monkeypatch, shard):
-    monkeypatch.setattr(counts, "_SHARD", shard)
-    monkeypatch.setattr(counts, "_CHUNK", 4)
+    monkeypatch.setattr(stored_counts, "_SHARD", shard)
+    monkeypatch.setattr(stored_counts, "_CHUNK", 4)
     given, made = blocks([5, 4, 6])
     made[1][0].data[2] = 70_000
     made[2][0].data[0] = -1
@@ -110,4 +118,4 @@ def test_a_changed_or_missing_file_of_the_counts_is_damage(tmp_path):
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64, np.float32])
 def test_rows_of_small_numbers_add_up_beyond_their_type(dtype):
     matrix = sp.csr_matrix(np.full((2, 1000), 100, dtype=dtype))
-    assert counts.sum_rows(matrix).tolist() == [100_000, 100_000]
+    assert sum_rows(matrix).tolist() == [100_000, 100_000]

@@ -1,4 +1,4 @@
-"""A cohort's expression in HDF5, written some cells at a time in the form that anndata reads."""
+"""The cohort's files for muon and CELLxGENE; expression is written some cells at a time."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 
 from hiaim_sc.storage import row_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import h5py
+    from anndata import AnnData
+    from mudata import MuData
 
     from hiaim_sc.storage import ReadableCounts
 
@@ -59,12 +63,73 @@ class Expression:
         return found if self.corrected is None else found | {"counts_corrected": self.corrected}
 
 
-def write_normalised(group: h5py.Group, expression: Expression) -> None:
+def write_cohort(mdata: MuData, expression: Expression, path: Path) -> None:
+    """Write the cohort as .h5mu, compressed; muon and scirpy read it with their `read_h5mu`.
+
+    `gex.X` is log1p of counts per 10,000 (float32 CSR), `gex.layers["counts"]` the counts. With
+    corrected counts `X` is made from those, as the embedding is, and they are
+    `gex.layers["counts_corrected"]`.
+    """
+    import h5py
+
+    mdata.write(str(path), compression="gzip")
+    with h5py.File(path, "r+") as file:
+        gex = file["mod/gex"]
+        del gex["X"]
+        _write_normalised(gex, expression)
+        for name, counts in expression.layers().items():
+            _write_counts(gex["layers"], name, counts, np.int32)
+
+
+def write_cellxgene(
+    cohort: Path, gex: AnnData, counts: ReadableCounts, path: Path, *, title: str = ""
+) -> None:
+    """Write gene expression as .h5ad in CELLxGENE's names.
+
+    `donor_id` is patient_id, `suspension_type` is cell, `var["feature_name"]` the symbol; counts
+    are in `raw.X`, normalised values in `X`, the picture in `obsm["X_umap"]`. Ontology terms are
+    not filled in, so it opens in the explorer but is no submission.
+
+    Parameters
+    ----------
+    cohort
+        What `write_cohort` wrote; `X` is taken from there as it is compressed.
+    gex
+        Modality of that cohort.
+    counts
+        Of the same cells and genes.
+    path
+        The file to write.
+    title
+        Of the data set.
+    """
+    import anndata
+    import h5py
+
+    obs = pd.DataFrame(gex.obs).rename(columns={"patient_id": "donor_id"})
+    obs = obs.assign(suspension_type="cell")
+    var = pd.DataFrame(gex.var).rename(columns={"symbol": "feature_name"})
+    found = anndata.AnnData(obs=obs, var=var, obsm=dict(gex.obsm))
+    # its X is empty, and gives the file the form of one that has raw counts
+    found.raw = anndata.AnnData(X=sp.csr_matrix(found.shape, dtype=np.float32), var=var)
+    found.uns["title"] = title
+    if "X_umap" in found.obsm:
+        found.uns["default_embedding"] = "X_umap"
+    found.write_h5ad(path, compression="gzip")
+    with h5py.File(path, "r+") as file, h5py.File(cohort) as whole:
+        for place in (file, file["raw"]):
+            if "X" in place:
+                del place["X"]
+        whole.copy(whole["mod/gex/X"], file, "X")
+        _write_counts(file["raw"], "X", counts, np.float32)
+
+
+def _write_normalised(group: h5py.Group, expression: Expression) -> None:
     """Write the normalised expression as ``group["X"]``, float32."""
     _write(group, "X", expression.normalised(), expression.counts.shape[1], np.float32)
 
 
-def write_raw(
+def _write_counts(
     group: h5py.Group, name: str, counts: ReadableCounts, dtype: type[np.number[Any]]
 ) -> None:
     """Write counts as ``group[name]``."""
