@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows._inputs import stained_screen
+
 if TYPE_CHECKING:
     from flows._inputs import Inputs
-    from hiaim_sc.compare import Screen
     from hiaim_sc.storage import Payload
 
 type Payloads = dict[str, Payload]
@@ -32,28 +33,12 @@ def endpoints(inputs: Inputs) -> Payloads:
         inputs.one("cells").read("cells"),
         inputs.table("located"),
         inputs.table("measurements"),
-        _read_screen(inputs),
+        stained_screen(inputs),
         inputs.one("clone_phenotypes").read("clone_phenotypes"),
         design=inputs.config.design,
         options=inputs.options.compare,
     )
     return {"endpoints": table}
-
-
-def _read_screen(inputs: Inputs) -> Screen | None:
-    """What was stained with pMHC multimers, if anything."""
-    from hiaim_sc.compare import Screen
-
-    stained = inputs.each("specificity")
-    if not stained or "antigens" not in inputs.keys:
-        return None
-    return Screen(
-        inputs.one("antigen_calls").read("calls"),
-        inputs.table("antigens"),
-        inputs.table("hla"),
-        frozenset(stained),
-        paired_only=inputs.options.dna_barcodes.require_pair,
-    )
 
 
 def repertoires(inputs: Inputs) -> Payloads:
@@ -85,7 +70,7 @@ def variants(inputs: Inputs) -> Payloads:
         inputs.one("cells").read("cells"),
         inputs.table("located"),
         inputs.one("endpoints").read("endpoints"),
-        _read_screen(inputs),
+        stained_screen(inputs),
         design=inputs.config.design,
         options=inputs.options.compare,
     )

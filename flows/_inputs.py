@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from hiaim_sc.compare import Screen
     from hiaim_sc.config import Options, StudyConfig
 
 
@@ -112,3 +113,19 @@ class Inputs:
 def kept_barcodes(cell_qc: pd.DataFrame) -> list[str]:
     """Cell barcodes of one library that pass QC."""
     return list(cell_qc.loc[cell_qc["qc_pass"], "cell_barcode"])
+
+
+def stained_screen(inputs: Inputs) -> Screen | None:
+    """What was stained with pMHC multimers, if anything."""
+    from hiaim_sc.compare import Screen
+
+    stained = inputs.each("specificity")
+    if not stained or "antigens" not in inputs.keys:
+        return None
+    return Screen(
+        inputs.one("antigen_calls").read("calls"),
+        inputs.table("antigens"),
+        inputs.table("hla"),
+        frozenset(stained),
+        paired_only=inputs.options.dna_barcodes.require_pair,
+    )

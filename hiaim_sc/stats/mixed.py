@@ -94,7 +94,7 @@ def constrained_lda(
     --------
     >>> Y = [[1, 2], [2, 4], [3, 3], [1, 5], [2, 5], [3, 8]]
     >>> result = constrained_lda(Y, [0, 0, 0, 1, 1, 1])
-    >>> result.estimate.round(6).tolist(), result.df.tolist()
+    >>> result.estimate.round(6).tolist(), result.df.round(6).tolist()
     ([3.0], [4.0])
 
     References
