@@ -217,6 +217,7 @@ def test_batches_that_nearly_follow_the_arms_are_said_once_for_all():
     )
     assert "nearly follow the random labels in" in describe_batches(table.assign(blinded=True))
     assert describe_batches(table.assign(batch_inflation=1.0)) == ""
+    assert describe_batches(table.assign(p_perm=np.nan)) == ""  # not tested: too few patients
     assert describe_batches(table.iloc[:0]) == ""
 
 
