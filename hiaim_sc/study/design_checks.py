@@ -73,10 +73,8 @@ def note_batches(study: Study, arms: pd.Series | None = None) -> list[str]:
 
     Parameters
     ----------
-    study
-        Read and checked.
-    arms
-        `patient_id`: arm. None leaves the arms out.
+    study, arms
+        As for `check_design`.
     """
     notes = []
     for contrast in _list_contrasts(study, arms):
