@@ -53,6 +53,7 @@ def show_release(study: str, release: Path) -> None:
     create_markdown_artifact(
         f"# Release {release.name}\n\n{mark}The report: `{release / 'report.html'}`",
         key=artifact_key(study, _RELEASE),
+        description=f"{mark}Release {release.name}",
     )
     for name, (table, title) in _TABLES.items():
         rows = _rows(release / "tables" / f"{table}.tsv")
@@ -63,7 +64,9 @@ def show_release(study: str, release: Path) -> None:
         picture = release / "figures" / f"{figure}.png"
         if picture.is_file():
             create_markdown_artifact(
-                f"# {note}{title}\n\n{_inline(picture, title)}", key=artifact_key(study, name)
+                f"# {note}{title}\n\n{_inline(picture, title)}",
+                key=artifact_key(study, name),
+                description=note + title,
             )
     create_table_artifact(
         manifest["tasks"],

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import typer
 
 from flows._paths import default_store
-from flows._presence import close_dead_runs, only_one
+from flows._presence import close_dead_runs, only_one, server_at_work
 from flows._reach import require_answer
 from flows._server import (
     ServerError,
@@ -44,7 +44,8 @@ def run_study(study: Path, request: RunRequest) -> StudyResult:
         if own_server:
             stack.enter_context(only_one(store, "server"))
             home = store / "prefect"
-            stack.enter_context(local_server(home, free_port(), meanwhile=_get_ready))
+            api = stack.enter_context(local_server(home, free_port(), meanwhile=_get_ready))
+            typer.echo(f"Prefect UI while this runs: {api.removesuffix('/api')}/runs")
         else:
             require_answer()
         # before the server stops, however the run ends
@@ -107,7 +108,13 @@ def _quoted(path: Path) -> str:
 
 
 def browse(store: Path, port: int) -> None:
-    """Serve the Prefect UI on the runs kept in this store until interrupted."""
+    """Serve the Prefect UI on the runs kept in this store until interrupted.
+
+    Where another command serves it already, say where, and end.
+    """
+    if there := server_at_work(store):
+        typer.echo(f"Prefect UI: {there.removesuffix('/api')}/runs   (another command serves it)")
+        return
     home = store.resolve() / "prefect"
     if not (home / "prefect.db").is_file():
         msg = f"no run was recorded in {home}; run the study first"
@@ -115,8 +122,9 @@ def browse(store: Path, port: int) -> None:
     require_free_port(port)
     environment = {**os.environ, **server_environment(home, port)}
     environment.pop("PREFECT_API_URL", None)
-    typer.echo(f"Prefect UI: http://127.0.0.1:{port}/runs   (Ctrl-C stops it)")
-    with suppress(KeyboardInterrupt):
+    address = f"http://127.0.0.1:{port}"
+    with only_one(store, "server", api=f"{address}/api"), suppress(KeyboardInterrupt):
+        typer.echo(f"Prefect UI: {address}/runs   (Ctrl-C stops it)")
         done = subprocess.run(server_command(port), env=environment, check=False)
         if done.returncode != 0:
             msg = f"the Prefect server has ended with exit code {done.returncode}"

@@ -72,7 +72,9 @@ def _find_gate(place: Place, config: StudyConfig) -> str:
     # a measurement is of no tissue
     if place.endpoint in plan.primary and place.tissue in (plan.primary_tissue, ""):
         return PRIMARY
-    return KEY_SECONDARY if place.endpoint in plan.key_secondary else ""
+    planned = plan.key_secondary_tissue.get(place.endpoint, place.tissue)
+    is_key = place.endpoint in plan.key_secondary and place.tissue in (planned, "")
+    return KEY_SECONDARY if is_key else ""
 
 
 def find_level(gate: str, config: StudyConfig) -> float:

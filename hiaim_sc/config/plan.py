@@ -76,6 +76,10 @@ class AnalysisPlan(Model):
         ("tum_T_frac", "tum_NK_T", "blood_tumour_dual", "pmhc_breadth"),
         description="Gate 2, at the last visit, by max-T.",
     )
+    key_secondary_tissue: dict[str, Name] = Field(
+        default_factory=dict,
+        description="Endpoint of gate 2: its tissue. Default: a hypothesis in each that has it.",
+    )
     families: dict[str, tuple[str, ...]] = Field(
         default_factory=lambda: dict(FAMILIES),
         description="Family: endpoints adjusted together; blood_* and tumour_* by tissue.",

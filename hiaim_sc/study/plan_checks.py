@@ -40,7 +40,7 @@ def check_plan(config: StudyConfig, measurements: pd.DataFrame | None) -> list[F
         for name in config.analysis_plan.joint_families
         if name not in families and "joint_families" in config.analysis_plan.model_fields_set
     ]
-    faults += _check_endpoints(config, measurements)
+    faults += [*_check_gates(config), *_check_endpoints(config, measurements)]
     planned, key = config.analysis_plan.registered_primary, "analysis_plan.registered_primary"
     if planned is None:
         return faults
@@ -58,6 +58,24 @@ def check_plan(config: StudyConfig, measurements: pd.DataFrame | None) -> list[F
         allowed = f"{units.iloc[0]}, the unit in measurements.tsv"
         faults.append(Fault(_CONFIG, 0, f"{key}.unit", planned.unit, allowed))
     return faults
+
+
+def _check_gates(config: StudyConfig) -> list[Fault]:
+    plan, tissues = config.analysis_plan, config.design.tissues
+    named = {f"key_secondary_tissue.{name}": it for name, it in plan.key_secondary_tissue.items()}
+    if "primary_tissue" in plan.model_fields_set:
+        named["primary_tissue"] = plan.primary_tissue
+    faults = [
+        Fault(_CONFIG, 0, f"analysis_plan.{key}", tissue, f"a tissue: {', '.join(tissues)}")
+        for key, tissue in named.items()
+        if tissue not in tissues
+    ]
+    allowed = f"an endpoint of key_secondary: {', '.join(plan.key_secondary)}"
+    return faults + [
+        Fault(_CONFIG, 0, "analysis_plan.key_secondary_tissue", name, allowed)
+        for name in plan.key_secondary_tissue
+        if name not in plan.key_secondary
+    ]
 
 
 def _check_endpoints(config: StudyConfig, measurements: pd.DataFrame | None) -> list[Fault]:

@@ -103,6 +103,24 @@ def test_a_measurement_may_be_the_primary_question(config):
     assert find_family(Place("nexp_m", "tumor", "week6", "rest"), config).gate == ""
 
 
+def test_an_endpoint_of_the_second_gate_may_be_of_one_tissue(config):
+    plan = config.analysis_plan.model_copy(
+        update={
+            "key_secondary": ("pmhc_breadth", "tum_T_frac", "flow:B"),
+            "key_secondary_tissue": {"pmhc_breadth": "blood"},
+        }
+    )
+    planned = config.model_copy(update={"analysis_plan": plan})
+    found = {
+        (name, tissue): find_family(Place(name, tissue, "week6", "rest"), planned).gate
+        for name in ("pmhc_breadth", "tum_T_frac", "flow:B")
+        for tissue in ("blood", "tumor", "")
+    }
+    not_a_gate = ("pmhc_breadth", "tumor")
+    assert found.pop(not_a_gate) == ""
+    assert set(found.values()) == {"key_secondary"}
+
+
 @pytest.mark.parametrize(
     ("p_adj", "planned", "opens"),
     [

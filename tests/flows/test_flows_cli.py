@@ -128,6 +128,22 @@ def test_ui_on_a_port_that_is_taken_is_refused(tmp_path):
     assert f"--port: '{port}'" in done.output
 
 
+def test_the_ui_that_another_command_serves_is_named(tmp_path):
+    with only_one(tmp_path, "server", api="http://127.0.0.1:4711/api"):
+        done = call("ui", tmp_path, "--store", tmp_path)
+    assert done.exit_code == 0
+    assert "http://127.0.0.1:4711/runs " in done.output
+
+
+def test_the_ui_beside_a_run_of_its_own_server_is_refused(tmp_path):
+    (tmp_path / "prefect").mkdir()
+    (tmp_path / "prefect" / "prefect.db").touch()
+    with only_one(tmp_path, "server"):
+        done = call("ui", tmp_path, "--store", tmp_path)
+    assert done.exit_code == 2
+    assert "another is at work" in done.output
+
+
 def test_a_run_starts_no_server_beside_the_one_that_looks_after_the_store(study, monkeypatch):
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "ERROR")

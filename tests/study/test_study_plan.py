@@ -258,6 +258,28 @@ def test_a_method_that_is_not_installed_is_a_fault(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("plan", "column", "value"),
     [
+        ({"primary_tissue": "lung"}, "primary_tissue", "lung"),
+        (
+            {"key_secondary_tissue": {"tum_T_frac": "lung"}},
+            "key_secondary_tissue.tum_T_frac",
+            "lung",
+        ),
+        ({"key_secondary_tissue": {"nexp_m": "blood"}}, "key_secondary_tissue", "nexp_m"),
+    ],
+)
+def test_a_gate_is_of_tissues_and_endpoints_that_there_are(folder, plan, column, value):
+    write_config(folder, analysis_plan=plan)
+    with pytest.raises(UserInputError) as caught:
+        read_study(folder)
+    (fault,) = caught.value.faults
+    assert (fault.column, fault.value) == (f"analysis_plan.{column}", value)
+    write_config(folder, analysis_plan={"key_secondary_tissue": {"tum_T_frac": "blood"}})
+    read_study(folder)
+
+
+@pytest.mark.parametrize(
+    ("plan", "column", "value"),
+    [
         ({"primary": ["nexp_m", "n_exp"]}, "analysis_plan.primary", "n_exp"),
         ({"key_secondary": ["flow:NKT"]}, "analysis_plan.key_secondary", "flow:NKT"),
         ({"primary": ["blood_nk_frac_acute"]}, "analysis_plan.primary", "blood_nk_frac_acute"),
