@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -71,6 +72,12 @@ def deployed(simulate, hiaim, prefect_server, tmp_path_factory):
         **{"STUDY": shlex.quote(str(study)), "http://127.0.0.1:4200/api": prefect_server}
     )
     export, deploy, *staying = script.splitlines()
+    unit = block("On a Prefect server that is there", "[Service]").filled(
+        **{"/srv/hiaim-sc/.venv/bin/": f"{shlex.quote(str(Path(hiaim.command).parent))}/"}
+    )
+    (service,) = re.findall(r"^ExecStart=(.+)$", unit, re.MULTILINE)
+    assert service.endswith(staying[0])
+    staying[0] = service
     environment = hiaim.environment | {"PATH": f"{Path(hiaim.command).parent}:{os.environ['PATH']}"}
     subprocess.run(["bash", "-euc", f"{export}\n{deploy}"], env=environment, check=True)
     processes = []

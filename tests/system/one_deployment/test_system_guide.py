@@ -17,9 +17,11 @@ pytestmark = pytest.mark.long
 
 # Heading and first words of each block: the file of the test that takes it from the guide.
 TYPED_BY = {
+    ("Installation", "cd /srv/hiaim-sc"): "test_system_guide.py",
     ("One machine", "hiaim-sc serve STUDY"): "test_system_serve.py",
     ("One machine", "[Service]"): "test_system_serve.py",
     ("On a Prefect server that is there", "export"): "one_deployment/conftest.py",
+    ("On a Prefect server that is there", "[Service]"): "one_deployment/conftest.py",
     ("A server for a team", "apt-get"): "test_system_team_server.py",
     ("A server for a team", "PREFECT_SERVER_DATABASE_CONNECTION_URL"): "test_system_team_server.py",
     ("A server for a team", "[Service]"): "test_system_team_server.py",
@@ -66,6 +68,13 @@ def typed(hiaim):
         return done.stdout
 
     return type_in
+
+
+def test_an_installation_is_ready_for_a_study(typed, simulate):
+    study = simulate(n_patients=2, cells_per_library=30, seed=6) / "study"
+    repository = Path(__file__).parents[3]
+    said = typed("Installation", "cd /srv", **{"/srv/hiaim-sc": repository, "STUDY": study})
+    assert "no fault found" in said
 
 
 def test_a_patient_who_leaves_and_a_library_that_arrives(deployed, typed):
