@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hiaim_sc.compare.endpoints import CHANGES
 from hiaim_sc.stats import estimable, variance_inflation
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from hiaim_sc.compare.contrasts import Outcome, Place
 
 
@@ -49,13 +50,13 @@ def find_aliasing(
     return {effect: sorted(batches) for effect, batches in found.items() if batches}
 
 
-def inflate_by_batch(layout: pd.DataFrame, outcome: Outcome, place: Place, baseline: str) -> float:
+def inflate_by_batch(
+    layout: pd.DataFrame, outcome: Outcome, place: Place, visits: Collection[str]
+) -> float:
     """Variance of the difference between the arms, were it adjusted for batches, over what it is.
 
-    The samples are those of the test: of each tissue the one at the visit, and the one at the
-    baseline where the endpoint is adjusted for it or is a change since. Each set of samples is
-    judged for itself; the largest counts. A sample in several libraries is shared among their
-    batches.
+    The samples of each tissue and visit are judged for themselves; the largest counts. A sample in
+    several libraries is shared among their batches.
 
     Parameters
     ----------
@@ -65,8 +66,9 @@ def inflate_by_batch(layout: pd.DataFrame, outcome: Outcome, place: Place, basel
         Patients of the contrast, their arms and what they are adjusted by.
     place
         Endpoint, tissue, visit and phase.
-    baseline
-        The first visit.
+    visits
+        When the samples of the test were taken: at the visit, and at the baseline where the values
+        are adjusted for it or are changes since.
 
     Returns
     -------
@@ -75,8 +77,6 @@ def inflate_by_batch(layout: pd.DataFrame, outcome: Outcome, place: Place, basel
     """
     is_here = layout["session_phase"] == place.session_phase
     is_here &= layout["patient_id"].isin(outcome.patients)
-    has_before = outcome.baseline is not None or place.endpoint in CHANGES
-    visits = {place.visit, baseline} if has_before else {place.visit}
     found = []
     for tissue in place.tissues:
         for visit in visits:

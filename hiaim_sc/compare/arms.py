@@ -10,6 +10,7 @@ from scipy.stats import fisher_exact
 
 from hiaim_sc.compare.aliasing import inflate_by_batch
 from hiaim_sc.compare.contrasts import PLACE, Place, Trial, label_strata
+from hiaim_sc.compare.endpoints import CHANGES
 from hiaim_sc.compare.families import judge
 from hiaim_sc.compare.moderation import moderate
 from hiaim_sc.names import RELEASE_TABLES
@@ -120,6 +121,8 @@ def _inflate(table: pd.DataFrame, trial: Trial) -> list[float]:
     ):
         place, treated = Place(*key), contrast.split(" - ", maxsplit=1)[0]
         outcome, first = trial.outcome(place, treated), trial.config.design.baseline
+        has_before = outcome.baseline is not None or place.endpoint in CHANGES
+        visits = {place.visit, first} if has_before else {place.visit}
         is_empty = not np.isfinite(estimate)
-        found.append(np.nan if is_empty else inflate_by_batch(trial.layout, outcome, place, first))
+        found.append(np.nan if is_empty else inflate_by_batch(trial.layout, outcome, place, visits))
     return found

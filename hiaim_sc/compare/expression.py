@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from hiaim_sc.compare.aliasing import find_aliasing
-from hiaim_sc.compare.contrasts import Place, label_strata
+from hiaim_sc.compare.aliasing import find_aliasing, inflate_by_batch
+from hiaim_sc.compare.contrasts import Outcome, Place, label_strata
 from hiaim_sc.compare.negative_binomial import fit_counts
 from hiaim_sc.compare.profiles import Profiles, find_profiles, tabulate_genes
 from hiaim_sc.names import CONFIRMING_METHOD, RELEASE_TABLES
@@ -67,6 +67,8 @@ class _Trial:
             is_control = profiles.genes["discovery"].to_numpy()
             counted = fit_counts(profiles.counts[:, chosen], taken, strata, is_control)
             found |= {} if counted is None else {CONFIRMING_METHOD: counted}
+        outcome = Outcome(is_treated.index, profiles.values[chosen], taken, None, strata)
+        visits = {place.visit, design.baseline} if profiles.is_change else {place.visit}
         rows = profiles.genes.assign(
             cell_type=profiles.cell_type,
             tissue=profiles.tissue,
@@ -74,6 +76,7 @@ class _Trial:
             contrast=f"{treated} - {reference}",
             n_reference=n_reference,
             n_treated=n_treated,
+            batch_inflation=inflate_by_batch(self.layout, outcome, place, visits),
         )
         return [
             rows.assign(**dict(numbers.items()), method=self._describe(method, profiles))
@@ -140,7 +143,9 @@ def compare_expression(
     Returns
     -------
     Columns of the release table and ``gene_id gene_class discovery mean_log2_cpm df blinded``;
-    ``gene`` is the symbol and ``log2_fc`` treated minus reference. Sorted by cell type, tissue,
+    ``gene`` is the symbol and ``log2_fc`` treated minus reference,
+    ``batch_inflation`` that of the cell type's values at the place
+    (`hiaim_sc.compare.aliasing.inflate_by_batch`). Sorted by cell type, tissue,
     visit, contrast, method and p.
 
     References

@@ -123,7 +123,7 @@ RELEASE_TABLES: Final[dict[str, tuple[str, ...]]] = {
         "deviations": "when plan_hash_before plan_hash_after item reason",
         "differential_expression": (
             "gene cell_type tissue visit contrast log2_fc se p_value q_value n_reference "
-            "n_treated method"
+            "n_treated method batch_inflation"
         ),
         "agreement": (
             "endpoint_1 endpoint_2 visit n bias loa_low loa_high r method tissue r_low r_high "

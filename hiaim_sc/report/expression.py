@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from hiaim_sc.names import CELL_TYPES_COARSE, CONFIRMING_METHOD, T_LINEAGES
+from hiaim_sc.report.batches import warn_of_batches
 from hiaim_sc.report.contrasts import split_contrast
 from hiaim_sc.report.formats import (
     format_amount,
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
 MAX_Q: Final = 0.05
 _MOST_NAMED: Final = 5
 _KEYS: Final = ["tissue", "cell_type", "visit", "contrast"]
+_OF_ALL: Final = ("n_reference", "n_treated", "blinded", "batch_inflation")
 _TYPES: Final = (*T_LINEAGES, *CELL_TYPES_COARSE)
 
 
 def split_groups(table: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """The genes of each cell type, tissue, visit and contrast, with these words and the patients.
+    """The genes of each cell type, tissue, visit and contrast, with what all of them share.
 
     Tissue by tissue, lineages of T first; visits stay in the order of the table. Only genes that
     may be a discovery, and not what confirms them.
@@ -44,7 +46,7 @@ def split_groups(table: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataF
     for names, rows in groups:
         first = rows.iloc[0]
         words = dict(zip(_KEYS, map(str, names), strict=True))
-        yield words | {name: first[name] for name in ("n_reference", "n_treated", "blinded")}, rows
+        yield words | {name: first[name] for name in _OF_ALL}, rows
 
 
 def describe_expression(table: pd.DataFrame) -> list[str]:
@@ -56,10 +58,11 @@ def describe_expression(table: pd.DataFrame) -> list[str]:
         Release table `differential_expression`.
     """
     second = dict(list(table[_confirms(table)].groupby(_KEYS)))
-    return [
-        _describe(words, rows, second.get(tuple(words[key] for key in _KEYS)))
-        for words, rows in split_groups(table)
-    ]
+    found = []
+    for words, rows in split_groups(table):
+        said = _describe(words, rows, second.get(tuple(words[key] for key in _KEYS)))
+        found.append(f"{said} {warn_of_batches(words)}".rstrip())
+    return found
 
 
 def view_expression(table: pd.DataFrame, *, most: int = 50) -> View:

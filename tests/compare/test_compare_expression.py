@@ -221,6 +221,26 @@ def test_classes_of_genes(symbol, expected):
     assert classify_gene(symbol) == expected
 
 
+@pytest.mark.parametrize("uneven", VISITS)
+def test_batches_that_nearly_follow_the_arms_inflate_the_variance(config, uneven):
+    """All but one patient of each arm in a batch of their own, at one of the two visits."""
+    cohort = Cohort(n=24)
+    layout = pd.DataFrame(cohort.pseudobulks.obs)
+    treated = (cohort.arms == "exercise").to_numpy()
+    own = treated ^ (np.arange(24) < 2)
+    even = np.arange(24) // 2 % 2
+    batch = {visit: own if visit == uneven else even for visit in VISITS}
+    number = layout["patient_id"].str[1:].astype(int)
+    layout["batch"] = [f"b{int(batch[v][i])}" for v, i in zip(layout["visit"], number, strict=True)]
+    stratum = (cohort.strata["treatment"] == "s").to_numpy()
+    without = np.column_stack([treated, np.ones(24), stratum]).astype(float)
+    variances = [np.linalg.inv(X.T @ X)[0, 0] for X in (np.column_stack([without, own]), without)]
+    found = cohort.compare(config, layout=layout)["batch_inflation"]
+    np.testing.assert_allclose(found, variances[0] / variances[1])
+    assert found.min() > 3
+    np.testing.assert_allclose(cohort.compare(config)["batch_inflation"], 1)
+
+
 def assert_no_rows(table):
     assert table.empty
     assert list(table.columns)[: len(RELEASE_TABLES["differential_expression"])] == list(

@@ -42,6 +42,7 @@ def make_genes(groups=GROUPS, *, visits=("week3", "week6"), n=40, n_found=0, bli
                     "method": "moderated t, change of log2 CPM",
                     "discovery": True,
                     "blinded": blinded,
+                    "batch_inflation": 1.1,
                 }
             )
             flagged = part.iloc[:1].assign(
@@ -75,6 +76,16 @@ def test_evidence_is_counted_by_direction_and_called_exploratory():
         "2 higher and 1 lower in exercise than in control, first G00, G01 and G02 "
         "(n = 7 exercise, 8 control)."
     ]
+
+
+def test_batches_that_nearly_follow_the_arms_are_said():
+    table = make_genes([("NK", "blood")], visits=("week6",)).assign(batch_inflation=3.25)
+    (line,) = describe_expression(table)
+    assert line.startswith("NK, blood, week 6: no gene")
+    assert line.endswith(
+        "Batches nearly follow the arms here (variance inflation 3.2): "
+        "a difference between batches would look the same."
+    )
 
 
 def test_genes_that_another_method_confirms_are_counted_and_stand_once():
