@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ class ServerError(HiaimError):
 def server_environment(home: Path, port: int) -> dict[str, str]:
     """Settings of a quiet, private Prefect server with its database in `home`."""
     return {
+        **_place_of_pages(home),
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
         "PREFECT_SERVER_API_PORT": str(port),
@@ -46,6 +48,14 @@ def server_environment(home: Path, port: int) -> dict[str, str]:
         "PREFECT_CLI_WRAP_LINES": "false",
         "NO_PROXY": "127.0.0.1,localhost",
     }
+
+
+def _place_of_pages(home: Path) -> dict[str, str]:
+    """Where the UI's pages are unpacked: beside Prefect, if that is not another user's."""
+    prefect = find_spec("prefect")  # imported it would read its settings
+    if prefect and prefect.origin and os.access(Path(prefect.origin).with_name("server"), os.W_OK):
+        return {}
+    return {"PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui")}
 
 
 def server_command(port: int) -> list[str]:

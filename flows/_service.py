@@ -9,6 +9,7 @@ import sys
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import typer
@@ -94,7 +95,10 @@ _SETTINGS = {
 
 @contextmanager
 def _worker(home: Path) -> Iterator[subprocess.Popen]:
-    """A Prefect worker, one run at a time, that ends with this process."""
+    """A Prefect worker, one run at a time, that ends with this process.
+
+    Its temporary files have a folder of their own: workers of several users cannot share Prefect's.
+    """
     command = [sys.executable, "-m", "flows._lifetime", str(os.getpid()), "worker", "start"]
     environment = {
         **os.environ,
@@ -102,7 +106,8 @@ def _worker(home: Path) -> Iterator[subprocess.Popen]:
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PREFECT_WORKER_PREFETCH_SECONDS": "2",
     }
-    with (home / "worker.log").open("ab") as log:
+    with TemporaryDirectory(prefix="hiaim-") as own, (home / "worker.log").open("ab") as log:
+        environment["TMPDIR"] = own
         process = subprocess.Popen(
             [*command, "--pool", _POOL, "--type", "process", "--limit", "1", "--name", "serve"],
             env=environment,

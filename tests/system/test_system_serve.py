@@ -44,12 +44,17 @@ class Served:
         self.study, self.core = folder / "study", folder / "core"
         self.port = free_port()
         self.log = folder / "serve.log"
+        # Prefect's workers share a folder of this name, which may be another user's
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir()
+        (self.temporary / "runner_storage").touch()
 
     def start(self, command=None):
         """Start it as the guide says, or as its service does."""
         command = command or block("One machine", "hiaim-sc serve").text
         words = shlex.split(command.replace("STUDY", str(self.study)))
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+        environment["TMPDIR"] = str(self.temporary)
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [self.command, *words[1:], "--port", str(self.port)],
