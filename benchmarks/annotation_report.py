@@ -33,7 +33,8 @@ def draw_confusion(table: pd.DataFrame, path: Path) -> None:
     figure = new_figure(height=12.5, width=11.0)
     top, bottom = figure.subplots(2, 1, height_ratios=[1, 2.3])
     _draw(top, table["cell_type_lineage_true"], table["cell_type_lineage"], "Lineages")
-    _draw(bottom, lymphoid["cell_state_true"], lymphoid["cell_state"], "States of T and NK cells")
+    said = lymphoid["cell_state"].replace("", "not T or NK")
+    _draw(bottom, lymphoid["cell_state_true"], said, "States of T and NK cells")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(render_png(figure))
 
