@@ -42,10 +42,13 @@ def presence(store: Path, flow_run_id: UUID) -> Iterator[None]:
     """Be known as alive for as long as the block lasts."""
     path = store / "runs" / str(flow_run_id)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as handle:
+    # seen under its name only once it is locked and says who holds it
+    work = path.with_name(flow_run_id.hex)
+    with work.open("w", encoding="utf-8") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         json.dump({"host": socket.gethostname(), "pid": os.getpid()}, handle)
         handle.flush()
+        work.rename(path)
         try:
             yield
         finally:
@@ -57,12 +60,15 @@ def find_dead_runs(store: Path) -> list[DeadRun]:
     dead = []
     for path in sorted((store / "runs").glob("*-*")):
         try:
-            with path.open("r+", encoding="utf-8") as handle:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # another user's may be open for reading only, which is enough for a shared lock
+            with path.open(encoding="utf-8") as handle:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 where = json.load(handle)
             dead.append(DeadRun(UUID(path.name), f"{where['host']}, process {where['pid']}", path))
         except (BlockingIOError, FileNotFoundError):
             continue  # alive, or ended just now
+        except PermissionError:
+            continue  # its user's to close
         except (ValueError, KeyError, TypeError):
             dead.append(DeadRun(UUID(path.name), "unknown place", path))
     return dead

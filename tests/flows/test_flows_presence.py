@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
@@ -44,6 +48,50 @@ def test_a_run_that_was_killed_before_it_had_said_where_it_is(tmp_path):
     name = uuid4()
     (tmp_path / "runs" / str(name)).touch()
     assert [run.flow_run_id for run in find_dead_runs(tmp_path)] == [name]
+
+
+@pytest.fixture
+def nobody(tmp_path):
+    """Does what follows as a user who may read, but not write, what others have written."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be another user")
+    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        folder.chmod(0o755)
+
+    @contextmanager
+    def be():
+        os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+
+    return be
+
+
+def test_runs_of_another_user_are_told_apart_too(tmp_path, nobody):
+    alive, dead, closed = uuid4(), uuid4(), uuid4()
+    for name in (dead, closed):
+        with presence(tmp_path, name):
+            shutil.copy(tmp_path / "runs" / str(name), tmp_path / "copy")
+        shutil.copy(tmp_path / "copy", tmp_path / "runs" / str(name))
+    (tmp_path / "runs" / str(closed)).chmod(0o600)
+    with presence(tmp_path, alive), nobody():
+        assert [run.flow_run_id for run in find_dead_runs(tmp_path)] == [dead]
+
+
+def test_a_run_is_seen_only_once_it_says_who_it_is(tmp_path, monkeypatch):
+    seen, lock = [], fcntl.flock
+
+    def look_before(handle, how):
+        if how == fcntl.LOCK_EX:
+            seen.append(find_dead_runs(tmp_path))
+        lock(handle, how)
+
+    monkeypatch.setattr("flows._presence.fcntl.flock", look_before)
+    with presence(tmp_path, uuid4()):
+        pass
+    assert seen == [[]]
 
 
 def test_only_one_at_a_time(tmp_path):
