@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +45,11 @@ def faults_reported(interrupted: str = "interrupted") -> Iterator[None]:
         raise typer.Exit(2) from None
     except HiaimError as error:
         errors.print(str(error), markup=False)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        if not (error.strerror and error.filename):
+            raise
+        errors.print(f"{error.strerror}: {error.filename} (as user {getuser()})", markup=False)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         errors.print(interrupted)

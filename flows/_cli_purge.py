@@ -41,13 +41,14 @@ def purge(
     from getpass import getuser
 
     from flows._paths import default_results, default_store
-    from flows._purge import find_traces, remove_traces
+    from flows._purge import find_traces, remove_traces, require_removable
     from flows._releases import releases_in
     from hiaim_sc.storage import Store
 
     kept, made = Store(store or default_store(study)), results or default_results(study)
     with faults_reported(interrupted="interrupted; the same command goes on with what is left"):
         found = find_traces(study, kept, made, patient, force=force)
+        require_removable(kept, found)
         typer.echo(_words(found, "would be removed"))
         if not yes:
             typer.confirm("Remove it for good?", abort=True)
@@ -55,6 +56,7 @@ def purge(
             servers = _servers(kept, stack)
             stack.enter_context(kept.locked("run"))
             found = find_traces(study, kept, made, patient, force=force)
+            require_removable(kept, found)
             remove_traces(kept, made, found, who=getuser())
             emptied = [path.name for path in releases_in(made, emptied=True)]
             n_shown = _forget(study, servers, emptied)

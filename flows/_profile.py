@@ -48,7 +48,9 @@ class SlurmProfile(Model):
     cohort: Job = Job(memory="64GiB")
     account: str | None = None
     interface: str | None = Field(None, description="Network between jobs and this host, as ib0.")
-    log_directory: Path = Field(Path("slurm-logs"), description="Seen by all nodes.")
+    log_directory: Path = Field(
+        Path("slurm-logs"), description="Seen by all nodes; a relative one lies in the store."
+    )
     local_directory: Path | None = Field(None, description="Scratch of the workers.")
     directives: tuple[str, ...] = Field((), description="More #SBATCH lines, such as --qos=long.")
     prologue: tuple[str, ...] = Field((), description="Lines of shell before the worker starts.")
@@ -60,7 +62,7 @@ _ANY: TypeAdapter[Profile] = TypeAdapter(
 )
 
 
-def read_profile(name: str, *, workers: int | None = None) -> Profile:
+def read_profile(name: str, *, workers: int | None = None, store: Path | None = None) -> Profile:
     """A profile by the name of its file in ``configs/profiles``, or by its path.
 
     Parameters
@@ -69,6 +71,8 @@ def read_profile(name: str, *, workers: int | None = None) -> Profile:
         ``local``, ``dask``, ``slurm``, or the path of a YAML file.
     workers
         Overrides the profile's own number; on a cluster, of jobs for libraries.
+    store
+        Where a relative folder for logs lies.
     """
     path = Path(name) if Path(name).suffix in {".yaml", ".yml"} else _PROFILES / f"{name}.yaml"
     if not path.is_file():
@@ -79,12 +83,12 @@ def read_profile(name: str, *, workers: int | None = None) -> Profile:
         profile = _ANY.validate_python({"runner": "processes"} | dict(given))
     except (ValidationError, yaml.YAMLError, TypeError, ValueError) as error:
         raise UserInputError([Fault(path.name, 0, "", "", str(error))]) from error
-    if workers is None:
-        return profile
     if isinstance(profile, LocalProfile):
-        return profile.model_copy(update={"workers": workers})
-    library = profile.library.model_copy(update={"max_jobs": workers})
-    return profile.model_copy(update={"library": library})
+        return profile.model_copy(update={} if workers is None else {"workers": workers})
+    log_directory = (store or Path()) / profile.log_directory
+    jobs = {} if workers is None else {"max_jobs": workers}
+    library = profile.library.model_copy(update=jobs)
+    return profile.model_copy(update={"library": library, "log_directory": log_directory})
 
 
 def require_profile(name: str, *, server: bool) -> str:

@@ -7,8 +7,10 @@ and the same command goes on with what is left.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
+from getpass import getuser
 from typing import TYPE_CHECKING, Any
 
 from flows._folder import registry_of
@@ -135,6 +137,27 @@ def _require_withdrawn(study: Study, found: Traces, purge: Purge | None, *, forc
     if purge is None and not force and not isinstance(withdrawn, str):
         allowed = f"the date on which {name} withdrew consent, or --force"
         raise UserInputError([Fault("participants.tsv", 0, "withdrawn_on", "", allowed)])
+
+
+def require_removable(store: Store, found: Traces) -> None:
+    """Refuses to begin what would stop halfway at a folder of another user.
+
+    Raises
+    ------
+    UserInputError
+        With every folder that may not be written.
+    """
+    made = (*found.artefacts, *found.releases)
+    folders = {store.root, *(path.parent for path in made)}
+    folders.update(folder for path in made for folder, *_ in path.walk())
+    allowed = "a folder that this user may write; purge as the user who owns the store"
+    faults = [
+        Fault(str(folder), 0, "", getuser(), allowed)
+        for folder in sorted(folders)
+        if not os.access(folder, os.W_OK | os.X_OK)
+    ]
+    if faults:
+        raise UserInputError(faults)
 
 
 def remove_traces(store: Store, results: Path, found: Traces, *, who: str) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import httpx
 from prefect.context import SettingsContext, SyncClientContext, get_settings_context
+from prefect.settings import PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner
 
 from flows._lifetime import end_with
@@ -34,6 +34,9 @@ ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )
+# Each task run would ask the server for its version first, and one that is away just then ends the
+# process that would have run it, which nobody notices: the run would wait for ever.
+_UNASKED = {"PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false"}
 # Seconds that a cluster's job without work is kept.
 _IDLE_SECONDS = 60
 
@@ -88,10 +91,12 @@ class Runners:
 def runners_of(profile: Profile) -> Iterator[Runners]:
     """The task runners of a profile; the processes and jobs they start end with the block."""
     with ExitStack() as stack:
+        unasked = {PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False}
+        stack.enter_context(temporary_settings(unasked))
         if not isinstance(profile, LocalProfile):
             runners = _jobs(profile)
         else:
-            os.environ.update(ONE_THREAD)
+            os.environ.update(ONE_THREAD | _UNASKED)
             runners = _on_this_machine(profile)
             if profile.runner == "processes" and configured():
                 now = get_settings_context()
@@ -135,9 +140,7 @@ def _begin_worker(parent: int) -> None:
     """
     end_with(parent)
     if configured():
-        # without an answer each task run makes its own, and says what is wrong
-        with suppress(RuntimeError, httpx.HTTPError):
-            SyncClientContext().__enter__()
+        SyncClientContext().__enter__()
 
 
 def _dask(profile: LocalProfile) -> Any:

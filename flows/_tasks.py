@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.context import TagsContext
 
 from flows._closed_faults import faults_closed
 from flows._stage_calls import StageCall, execute
@@ -75,10 +76,12 @@ def compute_on(runners: Runners) -> Compute:
 
     def compute(calls: Sequence[StageCall]) -> Computed:
         futures: dict[Any, StageCall] = {}
-        for call in calls:
-            named = run_stage.with_options(name=call.recipe.stage)
-            runner = runners.of(call.recipe.library_id)
-            futures[runner.submit(named, {"call": call, "title": call.title})] = call
+        # for each tag a task run asks the server for a slot: what a flow run has is not passed on
+        with TagsContext():
+            for call in calls:
+                named = run_stage.with_options(name=call.recipe.stage)
+                runner = runners.of(call.recipe.library_id)
+                futures[runner.submit(named, {"call": call, "title": call.title})] = call
         done: SimpleQueue[Any] = SimpleQueue()
         for future in futures:
             future.add_done_callback(done.put)

@@ -32,6 +32,7 @@ from flows._runners import runners_of
 from flows._tasks import compute_on
 from flows.publish_release import publish_release
 from hiaim_sc.storage import Store
+from hiaim_sc.study.config_file import CONFIG, read_config
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ def _run_name() -> str:
     """Study, time, what asked for it and whether it is blinded, as people read it."""
     parameters = flow_run.get_parameters()
     request = RunRequest.model_validate(parameters.get("request") or {})
-    study = deployment.get_name() or Path(str(parameters["study"])).name
+    folder = Path(str(parameters["study"]))
+    config, *_ = read_config(folder / CONFIG)
+    study = deployment.get_name() or (config.study if config else folder.name)
     return f"{study} {datetime.now(UTC):%Y-%m-%d %H:%M} {request.because}, {request.arms}"
 
 
@@ -100,7 +103,7 @@ def study_flow(
                 store.digests.save()
                 point_latest(results)  # a run may have died just before it did so
                 return _nothing_new(last, identifier)
-        profile = read_profile(request.profile, workers=request.workers or None)
+        profile = read_profile(request.profile, workers=request.workers or None, store=root)
         with runners_of(profile) as runners, ConsoleProgress() as progress:
             run = StudyRun(found, store, progress, compute_on(runners))
             libraries, keys = run_stages(

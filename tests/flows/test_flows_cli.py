@@ -10,13 +10,16 @@ import socket
 import subprocess
 import sys
 import threading
+from getpass import getuser
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import typer
 from typer.testing import CliRunner
 
+from flows._cli_options import faults_reported
 from flows._presence import only_one
 from flows._profile import read_profile
 from flows._server import free_port
@@ -217,6 +220,30 @@ def test_an_unknown_profile_names_the_known_ones():
         read_profile("cloud")
     assert read_profile("local", workers=3).n_workers == 3
     assert read_profile("local").n_workers >= 1
+
+
+def test_logs_of_a_cluster_lie_in_the_store_or_where_the_profile_says(tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("{runner: slurm, log_directory: logs}")
+    assert read_profile(str(mine), store=tmp_path).log_directory == tmp_path / "logs"
+    mine.write_text("{runner: slurm, log_directory: /scratch/logs}")
+    found = read_profile(str(mine), workers=7, store=tmp_path)
+    assert found.log_directory == Path("/scratch/logs")
+    assert found.library.max_jobs == 7
+    shipped = read_profile("slurm", store=tmp_path)
+    assert shipped.log_directory == tmp_path / "slurm-logs"
+    assert shipped.library.max_jobs == 20
+
+
+def test_what_the_machine_refuses_is_said_in_words(capsys):
+    with pytest.raises(typer.Exit) as caught, faults_reported():
+        Path("/proc/nobody/here").write_text("")
+    assert caught.value.exit_code == 1
+    said = f"No such file or directory: /proc/nobody/here (as user {getuser()})\n"
+    assert capsys.readouterr().err == said
+    ours = OSError("of ours")
+    with pytest.raises(OSError, match="of ours"), faults_reported():
+        raise ours
 
 
 @pytest.mark.parametrize("text", ["workers: many", "threads: 2", "workers: [1"])

@@ -85,6 +85,22 @@ def test_nothing_is_removed_without_a_yes(place):
     assert registry_of(place.store).read().purged == {}
 
 
+def test_what_another_user_wrote_is_named_before_anything_is_removed(place, monkeypatch):
+    before, releases = place.keys(), sorted(place.results.rglob("*"))
+    theirs = max(place.results.glob("2*")) / "tables"
+    may = os.access
+    monkeypatch.setattr(
+        "flows._purge.os.access", lambda path, mode: may(path, mode) and path != theirs
+    )
+    done = place.purge(PATIENT, "--yes")
+    assert done.exit_code == 2
+    assert f"{theirs}: " in done.output
+    assert "purge as the user who owns the store" in done.output
+    assert place.keys() == before
+    assert sorted(place.results.rglob("*")) == releases
+    assert registry_of(place.store).read().purged == {}
+
+
 def test_what_was_made_from_them_is_gone_and_the_rest_stays(place, theirs):
     before = place.keys()
     done = place.purge(PATIENT, typed="y\n")
