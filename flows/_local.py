@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,7 +14,7 @@ import typer
 
 from flows._paths import default_store
 from flows._presence import close_dead_runs, only_one, server_at_work
-from flows._reach import require_answer
+from flows._reach import require_answer, server_in_words
 from flows._server import (
     ServerError,
     configured,
@@ -29,6 +29,8 @@ from flows._server import wait_for_task_runs as drain
 from hiaim_sc.errors import HiaimError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flows._request import RunRequest
     from flows.study import StudyResult
 
@@ -59,11 +61,26 @@ def run_study(study: Path, request: RunRequest) -> StudyResult:
         close_dead_runs(store)
         # a flow that ends in a state of its own making is typed as that state
         # a server that stays looks for the heartbeats of what has the tag
-        with tags(*() if own_server else (TAG,)):
+        with tags(*() if own_server else (TAG,)), _without_server():
             result = cast("StudyResult", study_flow(str(study), request))
         recorded = drain(result.flow_run_id, result.n_recomputed)
     _tell(study, store, result, recorded, own_server=own_server)
     return result
+
+
+@contextmanager
+def _without_server() -> Iterator[None]:
+    """A server that has gone, in words; all else is as it was."""
+    import httpx
+
+    try:
+        yield
+    except httpx.TransportError as error:
+        msg = (
+            f"{server_in_words()} can no longer be reached ({error}); what was computed is kept:"
+            " the same command goes on from there"
+        )
+        raise ServerError(msg) from None
 
 
 def _get_ready() -> None:

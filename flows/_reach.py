@@ -11,6 +11,11 @@ from flows._server import ServerError
 _REFUSED: Final = (401, 403)
 
 
+def server_in_words() -> str:
+    """The configured server; a password in its address is not for everybody to read."""
+    return "PREFECT_API_URL: " + re.sub(r"//[^/@]*@", "//", os.environ["PREFECT_API_URL"])
+
+
 def require_answer() -> None:
     """Refuses to go on without an answer of the configured Prefect server.
 
@@ -22,8 +27,7 @@ def require_answer() -> None:
     import httpx
     from prefect.client.orchestration import get_client
 
-    # a password in the address is not for everybody to read
-    where = "PREFECT_API_URL: " + re.sub(r"//[^/@]*@", "//", os.environ["PREFECT_API_URL"])
+    where = server_in_words()
     try:
         with get_client(sync_client=True) as client:
             client.api_version()
