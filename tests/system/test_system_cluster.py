@@ -202,3 +202,4 @@ def test_a_deployment_runs_on_the_cluster(small, cluster, prefect_server, tmp_pa
     subprocess.run(cluster.command(1, study), env=cluster.environment, check=True)
     found = httpx.get(f"{prefect_server}/deployments/name/study/on-slurm", trust_env=False).json()
     assert found["parameters"]["request"]["profile"] == str(cluster.profile)
+    assert found["schedules"][0]["schedule"]["cron"] == "0 5 * * *"
