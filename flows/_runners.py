@@ -206,6 +206,7 @@ def _job_settings(profile: SlurmProfile, job: Job) -> dict[str, Any]:
         "job_extra_directives": list(profile.directives),
         "job_script_prologue": [*exports, *profile.prologue],
         "scheduler_options": {"dashboard_address": "127.0.0.1:0"},
+        "worker_extra_args": ["--dashboard-address", "127.0.0.1:0"],
         # whoever reaches the scheduler could have it compute anything: it speaks TLS, with keys of
         # this run that only its user can read
         "security": True,
