@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
@@ -51,12 +53,10 @@ def test_a_run_that_was_killed_before_it_had_said_where_it_is(tmp_path):
 
 
 @pytest.fixture
-def nobody(tmp_path):
+def nobody():
     """Does what follows as a user who may read, but not write, what others have written."""
     if os.geteuid() != 0:
         pytest.skip("only root can be another user")
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)
 
     @contextmanager
     def be():
@@ -69,15 +69,24 @@ def nobody(tmp_path):
     return be
 
 
-def test_runs_of_another_user_are_told_apart_too(tmp_path, nobody):
+@pytest.fixture
+def open_folder():
+    """Not below pytest's folder, which is closed to other users."""
+    with TemporaryDirectory(prefix="hiaim-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_runs_of_another_user_are_told_apart_too(open_folder, nobody):
     alive, dead, closed = uuid4(), uuid4(), uuid4()
+    runs = open_folder / "runs"
     for name in (dead, closed):
-        with presence(tmp_path, name):
-            shutil.copy(tmp_path / "runs" / str(name), tmp_path / "copy")
-        shutil.copy(tmp_path / "copy", tmp_path / "runs" / str(name))
-    (tmp_path / "runs" / str(closed)).chmod(0o600)
-    with presence(tmp_path, alive), nobody():
-        assert [run.flow_run_id for run in find_dead_runs(tmp_path)] == [dead]
+        with presence(open_folder, name):
+            shutil.copy(runs / str(name), open_folder / "copy")
+        shutil.copy(open_folder / "copy", runs / str(name))
+    (runs / str(closed)).chmod(0o600)
+    with presence(open_folder, alive), nobody():
+        assert [run.flow_run_id for run in find_dead_runs(open_folder)] == [dead]
 
 
 def test_a_run_is_seen_only_once_it_says_who_it_is(tmp_path, monkeypatch):
