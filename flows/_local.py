@@ -61,7 +61,7 @@ def run_study(study: Path, request: RunRequest) -> StudyResult:
         close_dead_runs(store)
         # a flow that ends in a state of its own making is typed as that state
         # a server that stays looks for the heartbeats of what has the tag
-        with tags(*() if own_server else (TAG,)), _without_server():
+        with tags(*() if own_server else (TAG,)), _server_may_go():
             result = cast("StudyResult", study_flow(str(study), request))
         recorded = drain(result.flow_run_id, result.n_recomputed)
     _tell(study, store, result, recorded, own_server=own_server)
@@ -69,7 +69,7 @@ def run_study(study: Path, request: RunRequest) -> StudyResult:
 
 
 @contextmanager
-def _without_server() -> Iterator[None]:
+def _server_may_go() -> Iterator[None]:
     """A server that has gone, in words; all else is as it was."""
     import httpx
 

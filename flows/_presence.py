@@ -65,10 +65,8 @@ def find_dead_runs(store: Path) -> list[DeadRun]:
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 where = json.load(handle)
             dead.append(DeadRun(UUID(path.name), f"{where['host']}, process {where['pid']}", path))
-        except (BlockingIOError, FileNotFoundError):
-            continue  # alive, or ended just now
-        except PermissionError:
-            continue  # its user's to close
+        except (BlockingIOError, FileNotFoundError, PermissionError):
+            continue  # alive, ended just now, or another user's to close
         except (ValueError, KeyError, TypeError):
             dead.append(DeadRun(UUID(path.name), "unknown place", path))
     return dead

@@ -36,7 +36,7 @@ ONE_THREAD = dict.fromkeys(
 )
 # Each task run would ask the server for its version first, and one that is away just then ends the
 # process that would have run it, which nobody notices: the run would wait for ever.
-_UNASKED = {"PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false"}
+_ASKS_FIRST = PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED
 # Seconds that a cluster's job without work is kept.
 _IDLE_SECONDS = 60
 
@@ -91,12 +91,11 @@ class Runners:
 def runners_of(profile: Profile) -> Iterator[Runners]:
     """The task runners of a profile; the processes and jobs they start end with the block."""
     with ExitStack() as stack:
-        unasked = {PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False}
-        stack.enter_context(temporary_settings(unasked))
+        stack.enter_context(temporary_settings({_ASKS_FIRST: False}))
         if not isinstance(profile, LocalProfile):
             runners = _jobs(profile)
         else:
-            os.environ.update(ONE_THREAD | _UNASKED)
+            os.environ.update(ONE_THREAD | {_ASKS_FIRST.name: "false"})
             runners = _on_this_machine(profile)
             if profile.runner == "processes" and configured():
                 now = get_settings_context()

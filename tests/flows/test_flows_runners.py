@@ -16,14 +16,15 @@ from prefect.client.orchestration import get_client
 from prefect.context import serialize_context
 from prefect.settings import (
     PREFECT_API_URL,
+    PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED,
+    get_current_settings,
     temporary_settings,
-)
-from prefect.settings import (
-    PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED as CHECKED,
 )
 
 from flows import _runners
 from flows._profile import LocalProfile
+
+UNASKED = {PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False}
 
 
 class Api(BaseHTTPRequestHandler):
@@ -50,8 +51,11 @@ def api(monkeypatch):
 
 def test_settings_go_along_only_where_the_process_cannot_know_the_server(api, monkeypatch):
     """A server named in the environment is known to each process of the pool."""
+    before = get_current_settings()
     with _runners.runners_of(LocalProfile(runner="processes", workers=1)):
         assert serialize_context()["settings_context"] == {}
+        assert get_current_settings() == before.copy_with_update(updates=UNASKED)
+    assert get_current_settings() == before
     assert serialize_context()["settings_context"] != {}
     monkeypatch.delenv("PREFECT_API_URL")
     with _runners.runners_of(LocalProfile(runner="processes", workers=1)):
@@ -65,7 +69,7 @@ def clients_after_begin(monkeypatch):
     address = os.environ["PREFECT_API_URL"] or "http://nobody.invalid/api"
 
     def begin():
-        with temporary_settings({PREFECT_API_URL: address, CHECKED: False}):
+        with temporary_settings({PREFECT_API_URL: address, **UNASKED}):
             _runners._begin_worker(os.getppid())
             return get_client(sync_client=True), get_client(sync_client=True)
 
